@@ -1,0 +1,197 @@
+// Package config is how a plugin says what its block in a run file may hold,
+// and how it reads what the user wrote there.
+//
+// A plugin declares a [Schema]. The host decodes the user's HCL block against
+// it, so that an unknown or ill-typed attribute is a diagnostic at its own line
+// before the plugin starts. The plugin receives the values as a
+// map[string]any, decodes them with [Decode] and answers [Diagnostics] for
+// whatever only it can judge; the host turns their attribute paths back into
+// file and line.
+package config
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Kind is the kind of a value.
+type Kind string
+
+// The kinds of values that an attribute can have.
+const (
+	String Kind = "string"
+	Number Kind = "number" // any number, a float64 in the decoded values
+	Int    Kind = "int"    // a whole number; 8.5 is refused at its line
+	Bool   Kind = "bool"
+	List   Kind = "list" // of Elem
+	Map    Kind = "map"  // from string to Elem
+	// StringOrNumber takes either, as in gpus = "all" and gpus = 1.
+	StringOrNumber Kind = "string_or_number"
+)
+
+// Type is the type of an attribute: a kind and, for lists and maps, the type of
+// the elements.
+type Type struct {
+	Kind Kind  `json:"kind"`
+	Elem *Type `json:"elem,omitempty"`
+}
+
+// ListOf is the type of lists whose elements are of kind k.
+func ListOf(k Kind) Type { return Type{Kind: List, Elem: &Type{Kind: k}} }
+
+// MapOf is the type of maps whose elements are of kind k.
+func MapOf(k Kind) Type { return Type{Kind: Map, Elem: &Type{Kind: k}} }
+
+// Of is the type of plain values of kind k.
+func Of(k Kind) Type { return Type{Kind: k} }
+
+// An Attribute is one setting of a plugin's block.
+type Attribute struct {
+	Name      string   `json:"name"`
+	Type      Type     `json:"type"`
+	Doc       string   `json:"doc"`                 // one sentence: what it does, and the unit
+	Required  bool     `json:"required,omitempty"`  // an absent one is an error at the block's line
+	Default   any      `json:"default,omitempty"`   // taken where absent; documentation as well
+	OneOf     []string `json:"one_of,omitempty"`    // the values a string may have; empty: any
+	Sensitive bool     `json:"sensitive,omitempty"` // never written to run.json or a log
+}
+
+// A Schema is what a plugin's block may hold.
+type Schema struct {
+	Attributes []Attribute `json:"attributes"`
+}
+
+// Attribute is the attribute called name, or nil.
+func (s Schema) Attribute(name string) *Attribute {
+	for i := range s.Attributes {
+		if s.Attributes[i].Name == name {
+			return &s.Attributes[i]
+		}
+	}
+	return nil
+}
+
+// Validate reports what is wrong with the schema itself: names that are empty,
+// doubled or no HCL identifiers, unknown kinds, lists and maps without a type of
+// elements, defaults of the wrong kind, attributes without a Doc.
+func (s Schema) Validate() error {
+	seen := map[string]bool{}
+	for _, a := range s.Attributes {
+		switch {
+		case !isIdentifier(a.Name):
+			return fmt.Errorf("attribute %q: the name is not an identifier of lower-case letters, digits and underscores", a.Name)
+		case seen[a.Name]:
+			return fmt.Errorf("attribute %q stands twice", a.Name)
+		case a.Doc == "":
+			return fmt.Errorf("attribute %q has no documentation", a.Name)
+		case a.Required && a.Default != nil:
+			return fmt.Errorf("attribute %q is required and has a default", a.Name)
+		}
+		seen[a.Name] = true
+		if err := a.Type.validate(); err != nil {
+			return fmt.Errorf("attribute %q: %w", a.Name, err)
+		}
+		if a.Default != nil {
+			if err := a.Check(a.Default); err != nil {
+				return fmt.Errorf("attribute %q: its default: %w", a.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (t Type) validate() error {
+	switch t.Kind {
+	case String, Number, Int, Bool, StringOrNumber:
+		if t.Elem != nil {
+			return fmt.Errorf("a %s has no elements", t.Kind)
+		}
+		return nil
+	case List, Map:
+		if t.Elem == nil {
+			return fmt.Errorf("a %s without a type of elements", t.Kind)
+		}
+		return t.Elem.validate()
+	}
+	return fmt.Errorf("unknown kind %q", t.Kind)
+}
+
+// Check reports whether v, as decoded from JSON, is a value of the attribute.
+func (a Attribute) Check(v any) error {
+	if err := a.Type.check(v); err != nil {
+		return err
+	}
+	if s, ok := v.(string); ok && len(a.OneOf) > 0 && !slices.Contains(a.OneOf, s) {
+		return fmt.Errorf("%q is none of %q", s, a.OneOf)
+	}
+	return nil
+}
+
+func (t Type) check(v any) error {
+	switch t.Kind {
+	case String:
+		if _, ok := v.(string); ok {
+			return nil
+		}
+	case Bool:
+		if _, ok := v.(bool); ok {
+			return nil
+		}
+	case Number, Int:
+		f, ok := number(v)
+		if ok && (t.Kind == Number || f == float64(int64(f))) {
+			return nil
+		}
+	case StringOrNumber:
+		if _, ok := v.(string); ok {
+			return nil
+		}
+		if _, ok := number(v); ok {
+			return nil
+		}
+	case List:
+		items, ok := v.([]any)
+		if !ok {
+			break
+		}
+		for i, item := range items {
+			if err := t.Elem.check(item); err != nil {
+				return fmt.Errorf("element %d: %w", i, err)
+			}
+		}
+		return nil
+	case Map:
+		items, ok := v.(map[string]any)
+		if !ok {
+			break
+		}
+		for key, item := range items {
+			if err := t.Elem.check(item); err != nil {
+				return fmt.Errorf("element %q: %w", key, err)
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("%v (%T) is no %s", v, v, t.Kind)
+}
+
+func number(v any) (float64, bool) {
+	switch n := v.(type) {
+	case float64:
+		return n, true
+	case int:
+		return float64(n), true
+	case int64:
+		return float64(n), true
+	}
+	return 0, false
+}
+
+func isIdentifier(s string) bool {
+	for i, r := range s {
+		if !(r >= 'a' && r <= 'z' || r == '_' || i > 0 && r >= '0' && r <= '9') {
+			return false
+		}
+	}
+	return s != ""
+}

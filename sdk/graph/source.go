@@ -1,0 +1,308 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// SourceOp names what a Source does.
+type SourceOp string
+
+// The operations of a Source.
+const (
+	// SourceTensor reads a checkpoint tensor: the first of Names that the
+	// checkpoint holds.
+	SourceTensor SourceOp = "tensor"
+	// SourceSlice keeps the indices Start, Start+Step, … below Stop along Dim.
+	SourceSlice SourceOp = "slice"
+	// SourceConcat joins Args along Dim.
+	SourceConcat SourceOp = "concat"
+	// SourceStack joins Args along a new dimension Dim.
+	SourceStack SourceOp = "stack"
+	// SourcePermute reorders dimensions: dimension i of the result is
+	// dimension Dims[i] of the argument.
+	SourcePermute SourceOp = "permute"
+	// SourceReshape gives the row-major elements the shape Dims.
+	SourceReshape SourceOp = "reshape"
+	// SourceAdd adds the constant Add to every element, in float32.
+	SourceAdd SourceOp = "add"
+	// SourceElse is the first of Args whose tensors the checkpoint holds.
+	SourceElse SourceOp = "else"
+)
+
+// A Source says where a parameter's values come from: an expression over the
+// tensors of a checkpoint. Ties, fused and stacked layouts, permutations and
+// renamed tensors are all sources, so that no loader knows an architecture.
+//
+// Build one with [Tensor], [Source.Slice], [Concat], [Stack], [Source.Permute],
+// [Source.Reshape], [Source.Add] and [Source.Else]. Shapes are row-major, as in
+// safetensors: a linear's weight is [out, in]. Quantised and half-precision
+// tensors are dequantised by the tensor itself, not by the expression.
+type Source struct {
+	Op    SourceOp
+	Names []string  // SourceTensor
+	Args  []*Source // operands; one for the unary operations
+	Dim   int       // SourceSlice, SourceConcat, SourceStack
+
+	Start, Stop, Step int // SourceSlice
+
+	Dims []int   // SourcePermute, SourceReshape
+	Add  float32 // SourceAdd
+}
+
+// Tensor is the checkpoint tensor called name or, where the checkpoint lacks
+// it, the first of the alternatives that it holds.
+func Tensor(name string, alternatives ...string) *Source {
+	return &Source{Op: SourceTensor, Names: append([]string{name}, alternatives...)}
+}
+
+// Concat joins sources along dim.
+func Concat(dim int, args ...*Source) *Source {
+	return &Source{Op: SourceConcat, Dim: dim, Args: args}
+}
+
+// Stack joins sources along a new dimension dim.
+func Stack(dim int, args ...*Source) *Source {
+	return &Source{Op: SourceStack, Dim: dim, Args: args}
+}
+
+// Slice keeps the indices start, start+step, … below stop along dim.
+func (s *Source) Slice(dim, start, stop, step int) *Source {
+	return &Source{Op: SourceSlice, Args: []*Source{s}, Dim: dim, Start: start, Stop: stop, Step: step}
+}
+
+// Permute reorders dimensions: dimension i of the result is dims[i] of s.
+func (s *Source) Permute(dims ...int) *Source {
+	return &Source{Op: SourcePermute, Args: []*Source{s}, Dims: dims}
+}
+
+// Reshape gives the elements of s, in row-major order, another shape.
+func (s *Source) Reshape(dims ...int) *Source {
+	return &Source{Op: SourceReshape, Args: []*Source{s}, Dims: dims}
+}
+
+// Plus adds the constant c to every element of s.
+func (s *Source) Plus(c float32) *Source {
+	return &Source{Op: SourceAdd, Args: []*Source{s}, Add: c}
+}
+
+// Else is s where the checkpoint holds the tensors of s, other where it does not.
+func (s *Source) Else(other *Source) *Source {
+	return &Source{Op: SourceElse, Args: []*Source{s, other}}
+}
+
+// Tensors lists every checkpoint name that s may read, alternatives included,
+// in order of first mention.
+func (s *Source) Tensors() []string {
+	var names []string
+	s.walk(func(t *Source) {
+		for _, n := range t.Names {
+			if !slices.Contains(names, n) {
+				names = append(names, n)
+			}
+		}
+	})
+	return names
+}
+
+// MapTensors returns s with every tensor replaced by what rename gives for it.
+// rename is called with a SourceTensor and may return it as it is.
+func (s *Source) MapTensors(rename func(*Source) *Source) *Source {
+	if s == nil {
+		return nil
+	}
+	if s.Op == SourceTensor {
+		return rename(s)
+	}
+	out := *s
+	out.Args = make([]*Source, len(s.Args))
+	for i, a := range s.Args {
+		out.Args[i] = a.MapTensors(rename)
+	}
+	return &out
+}
+
+func (s *Source) walk(f func(*Source)) {
+	if s == nil {
+		return
+	}
+	f(s)
+	for _, a := range s.Args {
+		a.walk(f)
+	}
+}
+
+// Shape returns the shape of s, given those of the tensors it reads. lookup
+// reports the shape of the tensor called name and whether it exists. An
+// expression that does not fit its operands, or a tensor that is not there, is
+// an error that names it.
+func (s *Source) Shape(lookup func(name string) ([]int, bool)) ([]int, error) {
+	switch s.Op {
+	case SourceTensor:
+		for _, n := range s.Names {
+			if shape, ok := lookup(n); ok {
+				return shape, nil
+			}
+		}
+		return nil, &MissingTensorError{Names: s.Names}
+	case SourceElse:
+		var first error
+		for _, a := range s.Args {
+			shape, err := a.Shape(lookup)
+			if err == nil {
+				return shape, nil
+			}
+			if first == nil {
+				first = err
+			}
+		}
+		return nil, first
+	}
+	shapes := make([][]int, len(s.Args))
+	for i, a := range s.Args {
+		shape, err := a.Shape(lookup)
+		if err != nil {
+			return nil, err
+		}
+		shapes[i] = shape
+	}
+	shape, err := s.resultShape(shapes)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", s, err)
+	}
+	return shape, nil
+}
+
+func (s *Source) resultShape(args [][]int) ([]int, error) {
+	if len(args) == 0 || (len(args) != 1 && s.Op != SourceConcat && s.Op != SourceStack) {
+		return nil, fmt.Errorf("%s of %d operands", s.Op, len(args))
+	}
+	in := args[0]
+	inDim := func(n int) error {
+		if s.Dim < 0 || s.Dim >= n {
+			return fmt.Errorf("dimension %d of a tensor with %d", s.Dim, n)
+		}
+		return nil
+	}
+	switch s.Op {
+	case SourceSlice:
+		if err := inDim(len(in)); err != nil {
+			return nil, err
+		}
+		if s.Step <= 0 || s.Start < 0 || s.Stop > in[s.Dim] || s.Start > s.Stop {
+			return nil, fmt.Errorf("slice %d:%d:%d of %d", s.Start, s.Stop, s.Step, in[s.Dim])
+		}
+		out := slices.Clone(in)
+		out[s.Dim] = (s.Stop - s.Start + s.Step - 1) / s.Step
+		return out, nil
+	case SourceConcat:
+		if err := inDim(len(in)); err != nil {
+			return nil, err
+		}
+		out := slices.Clone(in)
+		for _, a := range args[1:] {
+			if len(a) != len(in) {
+				return nil, fmt.Errorf("concat of shapes %v and %v", in, a)
+			}
+			for d := range a {
+				if d != s.Dim && a[d] != in[d] {
+					return nil, fmt.Errorf("concat of shapes %v and %v along %d", in, a, s.Dim)
+				}
+			}
+			out[s.Dim] += a[s.Dim]
+		}
+		return out, nil
+	case SourceStack:
+		if err := inDim(len(in) + 1); err != nil {
+			return nil, err
+		}
+		for _, a := range args[1:] {
+			if !slices.Equal(a, in) {
+				return nil, fmt.Errorf("stack of shapes %v and %v", in, a)
+			}
+		}
+		return slices.Insert(slices.Clone(in), s.Dim, len(args)), nil
+	case SourcePermute:
+		if len(s.Dims) != len(in) {
+			return nil, fmt.Errorf("permute %v of a tensor with %d dimensions", s.Dims, len(in))
+		}
+		out := make([]int, len(in))
+		seen := make([]bool, len(in))
+		for i, d := range s.Dims {
+			if d < 0 || d >= len(in) || seen[d] {
+				return nil, fmt.Errorf("permute %v is no permutation", s.Dims)
+			}
+			seen[d] = true
+			out[i] = in[d]
+		}
+		return out, nil
+	case SourceReshape:
+		if elements(s.Dims) != elements(in) {
+			return nil, fmt.Errorf("reshape of %v to %v", in, s.Dims)
+		}
+		return slices.Clone(s.Dims), nil
+	case SourceAdd:
+		return in, nil
+	}
+	return nil, fmt.Errorf("unknown operation %q", s.Op)
+}
+
+// elements is the number of elements of a shape, or -1 where a dimension is
+// negative or the product does not fit 62 bits.
+func elements(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		if d < 0 || (d > 0 && n > (1<<62)/d) {
+			return -1
+		}
+		n *= d
+	}
+	return n
+}
+
+// String is the text form of s: tensors by name, alternatives joined by "|",
+// the rest as calls, such as reshape(permute(q_proj.weight, 0 2 1), 64 32).
+func (s *Source) String() string {
+	if s == nil {
+		return "none"
+	}
+	args := make([]string, len(s.Args))
+	for i, a := range s.Args {
+		args[i] = a.String()
+	}
+	joined := strings.Join(args, ", ")
+	switch s.Op {
+	case SourceTensor:
+		return strings.Join(s.Names, "|")
+	case SourceSlice:
+		return fmt.Sprintf("slice(%s, %d, %d:%d:%d)", joined, s.Dim, s.Start, s.Stop, s.Step)
+	case SourceConcat, SourceStack:
+		return fmt.Sprintf("%s(%d, %s)", s.Op, s.Dim, joined)
+	case SourcePermute, SourceReshape:
+		dims := make([]string, len(s.Dims))
+		for i, d := range s.Dims {
+			dims[i] = strconv.Itoa(d)
+		}
+		return fmt.Sprintf("%s(%s, %s)", s.Op, joined, strings.Join(dims, " "))
+	case SourceAdd:
+		return fmt.Sprintf("add(%s, %g)", joined, s.Add)
+	default:
+		return fmt.Sprintf("%s(%s)", s.Op, joined)
+	}
+}
+
+// A MissingTensorError reports that a checkpoint holds none of the tensors that
+// would do for a parameter.
+type MissingTensorError struct {
+	Names []string // in the order in which they were looked for
+}
+
+// Error names the tensors that were looked for.
+func (e *MissingTensorError) Error() string {
+	if len(e.Names) == 1 {
+		return fmt.Sprintf("the checkpoint has no tensor %q", e.Names[0])
+	}
+	return fmt.Sprintf("the checkpoint has none of the tensors %q", e.Names)
+}
