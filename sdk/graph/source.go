@@ -36,7 +36,7 @@ const (
 // tensors of a checkpoint. Ties, fused and stacked layouts, permutations and
 // renamed tensors are all sources, so that no loader knows an architecture.
 //
-// Build one with [Tensor], [Source.Slice], [Concat], [Stack], [Source.Permute],
+// Build one with [FromTensor], [Source.Slice], [ConcatSources], [StackSources], [Source.Permute],
 // [Source.Reshape], [Source.Add] and [Source.Else]. Shapes are row-major, as in
 // safetensors: a linear's weight is [out, in]. Quantised and half-precision
 // tensors are dequantised by the tensor itself, not by the expression.
@@ -52,19 +52,19 @@ type Source struct {
 	Add  float32 // SourceAdd
 }
 
-// Tensor is the checkpoint tensor called name or, where the checkpoint lacks
+// FromTensor is the checkpoint tensor called name or, where the checkpoint lacks
 // it, the first of the alternatives that it holds.
-func Tensor(name string, alternatives ...string) *Source {
+func FromTensor(name string, alternatives ...string) *Source {
 	return &Source{Op: SourceTensor, Names: append([]string{name}, alternatives...)}
 }
 
-// Concat joins sources along dim.
-func Concat(dim int, args ...*Source) *Source {
+// ConcatSources joins sources along dim.
+func ConcatSources(dim int, args ...*Source) *Source {
 	return &Source{Op: SourceConcat, Dim: dim, Args: args}
 }
 
-// Stack joins sources along a new dimension dim.
-func Stack(dim int, args ...*Source) *Source {
+// StackSources joins sources along a new dimension dim.
+func StackSources(dim int, args ...*Source) *Source {
 	return &Source{Op: SourceStack, Dim: dim, Args: args}
 }
 

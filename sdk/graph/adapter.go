@@ -1,0 +1,73 @@
+package graph
+
+import "math"
+
+// Scaling is s in the adapter's definition: Alpha/Rank, or Alpha/√Rank with
+// RSLoRA.
+func (a *Adapter) Scaling() float64 {
+	if a.RSLoRA {
+		return a.Alpha / math.Sqrt(float64(a.Rank))
+	}
+	return a.Alpha / float64(a.Rank)
+}
+
+// Params lists the adapter's parameters: A, B, and Bias and Magnitude where
+// there are any.
+func (a *Adapter) Params() []ParamID {
+	out := []ParamID{a.A, a.B}
+	if a.Bias != NoParam {
+		out = append(out, a.Bias)
+	}
+	if a.Magnitude != NoParam {
+		out = append(out, a.Magnitude)
+	}
+	return out
+}
+
+// AdapterOf is the adapter of an operation that has one, or nil.
+func AdapterOf(op Op) *Adapter {
+	switch o := op.(type) {
+	case *Linear:
+		return o.Adapter
+	case *ExpertLinear:
+		return o.Adapter
+	}
+	return nil
+}
+
+// ParamsOf lists the parameters that an operation refers to, its adapter's
+// included, each once.
+func ParamsOf(op Op) []ParamID {
+	var out []ParamID
+	add := func(ids ...ParamID) {
+		for _, id := range ids {
+			if id != NoParam {
+				out = append(out, id)
+			}
+		}
+	}
+	switch o := op.(type) {
+	case *Embed:
+		add(o.Table)
+	case *Linear:
+		add(o.Weight, o.Bias)
+	case *Norm:
+		add(o.Weight, o.Bias)
+	case *Attention:
+		add(o.Sinks)
+	case *Map:
+		for _, a := range o.Args {
+			add(a.Param)
+		}
+	case *Conv:
+		add(o.Weight, o.Bias)
+	case *Route:
+		add(o.Bias)
+	case *ExpertLinear:
+		add(o.Weight, o.Bias)
+	}
+	if a := AdapterOf(op); a != nil {
+		add(a.Params()...)
+	}
+	return out
+}

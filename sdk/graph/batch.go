@@ -1,0 +1,86 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+)
+
+// A Batch is a micro-batch: T tokens of one or more documents laid end to end.
+// All slices have length T.
+type Batch struct {
+	ID       []int32   // token ids
+	Position []int32   // position in the document, from 0
+	DocStart []int32   // index, in this batch, of the document's first token
+	DocEnd   []int32   // index after the document's last token
+	Sample   []int32   // the document's number in the run, the same however it is packed
+	Weight   []float32 // weight of the prediction of this token from those before it; 0 at a document's first
+}
+
+// Tokens is the number of tokens, T.
+func (b *Batch) Tokens() int { return len(b.ID) }
+
+// TotalWeight is the sum of the weights: with weights of 0 and 1, the number of
+// supervised tokens.
+func (b *Batch) TotalWeight() float64 {
+	sum := 0.0
+	for _, w := range b.Weight {
+		sum += float64(w)
+	}
+	return sum
+}
+
+// Append lays a document of ids at the end of b, with the weight of each token's
+// prediction. The first weight is taken as 0.
+func (b *Batch) Append(sample int32, ids []int32, weight []float32) {
+	start := int32(len(b.ID))
+	end := start + int32(len(ids))
+	for i, id := range ids {
+		b.ID = append(b.ID, id)
+		b.Position = append(b.Position, int32(i))
+		b.DocStart = append(b.DocStart, start)
+		b.DocEnd = append(b.DocEnd, end)
+		b.Sample = append(b.Sample, sample)
+		w := weight[i]
+		if i == 0 {
+			w = 0
+		}
+		b.Weight = append(b.Weight, w)
+	}
+}
+
+// Validate reports whether b is a micro-batch for a vocabulary of that size:
+// slices of one length, ids below vocabulary, documents laid end to end with
+// positions from 0, weights finite and not negative, 0 at a document's first.
+func (b *Batch) Validate(vocabulary int) error {
+	n := len(b.ID)
+	for _, l := range []int{len(b.Position), len(b.DocStart), len(b.DocEnd), len(b.Sample), len(b.Weight)} {
+		if l != n {
+			return fmt.Errorf("micro-batch: slices of %d and %d tokens", n, l)
+		}
+	}
+	if n > math.MaxInt32 {
+		return fmt.Errorf("micro-batch: %d tokens", n)
+	}
+	start := 0
+	for t := range n {
+		end := int(b.DocEnd[t])
+		switch {
+		case b.ID[t] < 0 || int(b.ID[t]) >= vocabulary:
+			return fmt.Errorf("micro-batch: token %d has id %d, the vocabulary %d entries", t, b.ID[t], vocabulary)
+		case int(b.DocStart[t]) != start || end <= t || end > n:
+			return fmt.Errorf("micro-batch: token %d is in a document from %d to %d", t, b.DocStart[t], end)
+		case t > start && (b.DocEnd[t] != b.DocEnd[start] || b.Sample[t] != b.Sample[start]):
+			return fmt.Errorf("micro-batch: token %d disagrees with token %d, of the same document", t, start)
+		case int(b.Position[t]) != t-start:
+			return fmt.Errorf("micro-batch: token %d has position %d, %d tokens into its document", t, b.Position[t], t-start)
+		case !(b.Weight[t] >= 0) || math.IsInf(float64(b.Weight[t]), 0):
+			return fmt.Errorf("micro-batch: token %d has weight %v", t, b.Weight[t])
+		case t == start && b.Weight[t] != 0:
+			return fmt.Errorf("micro-batch: token %d is a document's first and has weight %v", t, b.Weight[t])
+		}
+		if t+1 == end {
+			start = end
+		}
+	}
+	return nil
+}

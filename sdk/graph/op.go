@@ -1,0 +1,297 @@
+package graph
+
+import "slices"
+
+// An Op is an operation with its attributes: one of *Embed, *Linear, *Norm,
+// *RoPE, *Attention, *Map, *Split, *Concat, *Conv, *Route, *ExpertLinear,
+// *Combine.
+type Op interface {
+	// Name is the operation's name in the text form and in what a kernels
+	// plugin announces.
+	Name() string
+	clone() Op
+}
+
+// Interface guards.
+var _ = []Op{
+	(*Embed)(nil), (*Linear)(nil), (*Norm)(nil), (*RoPE)(nil), (*Attention)(nil), (*Map)(nil),
+	(*Split)(nil), (*Concat)(nil), (*Conv)(nil), (*Route)(nil), (*ExpertLinear)(nil), (*Combine)(nil),
+}
+
+// OpNames lists the names of all operations.
+func OpNames() []string {
+	return []string{
+		"embed", "linear", "norm", "rope", "attention", "map", "split", "concat", "conv",
+		"route", "expert_linear", "combine",
+	}
+}
+
+// Embed looks tokens up: y[t] = Scale · Table[id[t]].
+//
+// No inputs. Table [vocabulary, width]; y [T, width]. The gradient of a row of
+// Table is the sum over the tokens with that id.
+type Embed struct {
+	Table ParamID
+	Scale float64
+}
+
+// Linear is y = x·Wᵀ + b, one module of the checkpoint and one target of PEFT.
+//
+// x [T, in], Weight [out, in], Bias [out] or NoParam; y [T, out]. Products are
+// accumulated in float32. With an Adapter that the call asks for, its definition
+// is added; see [Adapter]. Float32 asks for y in float32 (routers).
+type Linear struct {
+	Module  string // PEFT's path: model.layers.0.self_attn.q_proj
+	Weight  ParamID
+	Bias    ParamID
+	Float32 bool
+	Adapter *Adapter // nil: none
+}
+
+// An Adapter is a low-rank update of a linear (Hu et al., 2021):
+//
+//	y += s · ((dropout(x)·Aᵀ)·Bᵀ + b)
+//
+// A [rank, in], B [out, rank], b [out] or NoParam; s = Alpha/Rank, or
+// Alpha/√Rank with RSLoRA (Kalajdzievski, 2023). dropout multiplies an element
+// by 0 or 1/(1−Dropout), by the counters of package dropout, and is the identity
+// outside of training. With Magnitude the update is DoRA (Liu et al., 2024).
+type Adapter struct {
+	Name      string // the adapter's name; calls choose by it
+	Rank      int
+	Alpha     float64
+	RSLoRA    bool
+	Dropout   float64 // in [0, 1)
+	A, B      ParamID
+	Bias      ParamID // PEFT's lora_bias; NoParam: none
+	Magnitude ParamID // DoRA's magnitude [out]; NoParam: plain LoRA
+}
+
+// Norm normalises each of Groups equal parts of a row:
+//
+//	x̂ = (x − μ) / √(mean((x − μ)²) + Epsilon);  y = x̂ · w + b
+//
+// μ is the mean for a layer norm (Centre) and 0 for an RMS norm; statistics are
+// taken in float32. Weight and Bias are NoParam, [width/Groups] (the same for
+// each group) or [width]. With PlusOne w is 1 + Weight.
+type Norm struct {
+	Centre  bool // layer norm; false: RMS norm
+	Epsilon float64
+	Groups  int
+	Weight  ParamID
+	Bias    ParamID
+	PlusOne bool
+}
+
+// RoPE rotates pairs of each head's columns by angles proportional to the
+// token's position (Su et al., 2021).
+//
+// x is [T, Heads·width]. In each head the columns from Offset to Offset+2·len(Freq)
+// rotate and the others pass. Pair i is (i, i+len(Freq)), or (2i, 2i+1) if
+// Interleaved, both from Offset; its angle is float32(position)·Freq[i]:
+//
+//	y₁ = x₁·cos − x₂·sin;  y₂ = x₂·cos + x₁·sin
+//
+// cos and sin are multiplied by Factor. Frequencies are values, so that no
+// backend knows a scaling kind.
+type RoPE struct {
+	Heads       int
+	Offset      int
+	Interleaved bool
+	Freq        []float32
+	Factor      float32
+}
+
+// Attention is causal scaled dot-product attention within each document.
+//
+// Inputs q [T, Heads·KeyWidth], k [T, KVHeads·KeyWidth], v [T, KVHeads·ValueWidth];
+// y [T, Heads·ValueWidth]. Query head h reads key and value head
+// h·KVHeads/Heads. Token i sees token j of its document if j ≤ i and, with
+// positions counted in the document,
+//
+//	j > i − Window       where Window > 0
+//	⌊i/Chunk⌋ = ⌊j/Chunk⌋ where Chunk > 0
+//
+// Scores are s = Scale·(q·k); with Cap > 0, Cap·tanh(s/Cap). The softmax is in
+// float32. Sinks [Heads] adds to each head's denominator exp(Sinks[h]) as if it
+// were one more score, and nothing to the numerator.
+type Attention struct {
+	Heads, KVHeads       int
+	KeyWidth, ValueWidth int
+	Scale                float64
+	Window               int // 0: none
+	Chunk                int // 0: none
+	Cap                  float64
+	Sinks                ParamID
+}
+
+// Map is an element-wise expression (package expr) over its arguments, giving
+// y [T, Width].
+//
+// An argument that is a value [T, w], w dividing Width, gives column c of y its
+// column ⌊c·w/Width⌋: w = Width is element by element, w = 1 one number a token,
+// between them one a group. An argument that is a parameter is [Width] (one
+// number a column) or [1]. The constant pos is the token's position in its
+// document.
+type Map struct {
+	Expr  string
+	Args  []MapArg
+	Width int
+}
+
+// A MapArg is a named argument of a [Map].
+type MapArg struct {
+	Name  string
+	Input int     // index into the node's inputs; −1: a parameter
+	Param ParamID // the parameter; NoParam: an input
+}
+
+// Split cuts x, seen as [T, Groups, ΣSizes], inside each group.
+//
+// x [T, Groups·ΣSizes]; output i is [T, Groups·Sizes[i]].
+type Split struct {
+	Groups int
+	Sizes  []int
+}
+
+// Concat joins its inputs inside each of Groups groups: the reverse of [Split].
+//
+// Input i is [T, Groups·sᵢ], y [T, Groups·Σsᵢ]. Widths[i] is the input's share sᵢ
+// of a group. An input of width sᵢ, one group, is repeated over all groups where
+// Groups > 1; Repeat[i] says so.
+type Concat struct {
+	Groups int
+	Widths []int
+	Repeat []bool
+}
+
+// Conv is a short causal depthwise convolution inside each document:
+//
+//	y[t] = Σ_{d=0}^{K−1} w[:, K−1−d] · x[t−d] + b
+//
+// over those t−d that are in t's document. x and y [T, width], Weight [width, K]
+// with K = Kernel, Bias [width] or NoParam.
+type Conv struct {
+	Kernel int
+	Weight ParamID
+	Bias   ParamID
+}
+
+// Route chooses TopK of Experts for each token from their logits [T, Experts].
+//
+// Outputs: indices [T, TopK], Index, and weights [T, TopK], Float32. Scores are
+// the softmax or the sigmoid of the logits, over all experts or, with After, over
+// the chosen logits alone. The choice is the TopK largest of score + Bias (logit,
+// with After), ties to the lower index; with Groups > 1 only experts of the Keep
+// best groups stand for choice, a group's score being the sum of its GroupTop
+// best. Weights are the scores without Bias, divided by their sum plus
+// NormEpsilon with Normalise, times Factor. Gradients go through the weights,
+// never the choice.
+type Route struct {
+	Experts     int
+	TopK        int
+	Sigmoid     bool // false: softmax
+	After       bool // score after the choice
+	Bias        ParamID
+	Groups      int
+	Keep        int
+	GroupTop    int
+	Normalise   bool
+	NormEpsilon float64
+	Factor      float64
+}
+
+// ExpertLinear applies to each token's slot s the linear of the expert that the
+// route chose for it: y = x·W[e]ᵀ + b[e].
+//
+// Inputs x [T, in] or [T·k, in], the route's indices [T, k] and, with
+// WeighInput, its weights [T, k], which multiply x. Weight [Experts, out, in],
+// Bias [Experts, out] or NoParam; y [T·k, out].
+type ExpertLinear struct {
+	Module     string
+	Weight     ParamID
+	Bias       ParamID
+	Experts    int
+	WeighInput bool
+	Adapter    *Adapter
+}
+
+// Combine sums the slots of each token: y[t] = Σ_s w[t,s] · x[t,s], in float32,
+// rounded once. Inputs x [T·k, width] and, unless Plain, weights [T, k];
+// y [T, width]. Plain takes all weights as 1.
+type Combine struct {
+	Plain bool
+}
+
+// Name is "embed".
+func (*Embed) Name() string { return "embed" }
+
+// Name is "linear".
+func (*Linear) Name() string { return "linear" }
+
+// Name is "norm".
+func (*Norm) Name() string { return "norm" }
+
+// Name is "rope".
+func (*RoPE) Name() string { return "rope" }
+
+// Name is "attention".
+func (*Attention) Name() string { return "attention" }
+
+// Name is "map".
+func (*Map) Name() string { return "map" }
+
+// Name is "split".
+func (*Split) Name() string { return "split" }
+
+// Name is "concat".
+func (*Concat) Name() string { return "concat" }
+
+// Name is "conv".
+func (*Conv) Name() string { return "conv" }
+
+// Name is "route".
+func (*Route) Name() string { return "route" }
+
+// Name is "expert_linear".
+func (*ExpertLinear) Name() string { return "expert_linear" }
+
+// Name is "combine".
+func (*Combine) Name() string { return "combine" }
+
+func (o *Embed) clone() Op     { c := *o; return &c }
+func (o *Norm) clone() Op      { c := *o; return &c }
+func (o *Attention) clone() Op { c := *o; return &c }
+func (o *Conv) clone() Op      { c := *o; return &c }
+func (o *Route) clone() Op     { c := *o; return &c }
+func (o *Combine) clone() Op   { c := *o; return &c }
+
+func (o *Linear) clone() Op {
+	c := *o
+	c.Adapter = o.Adapter.clone()
+	return &c
+}
+
+func (o *ExpertLinear) clone() Op {
+	c := *o
+	c.Adapter = o.Adapter.clone()
+	return &c
+}
+
+func (a *Adapter) clone() *Adapter {
+	if a == nil {
+		return nil
+	}
+	c := *a
+	return &c
+}
+
+func (o *RoPE) clone() Op  { c := *o; c.Freq = slices.Clone(o.Freq); return &c }
+func (o *Map) clone() Op   { c := *o; c.Args = slices.Clone(o.Args); return &c }
+func (o *Split) clone() Op { c := *o; c.Sizes = slices.Clone(o.Sizes); return &c }
+func (o *Concat) clone() Op {
+	c := *o
+	c.Widths = slices.Clone(o.Widths)
+	c.Repeat = slices.Clone(o.Repeat)
+	return &c
+}

@@ -1,0 +1,131 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Validate reports whether g is a Graph: ids in range, names unique, every node
+// after those it reads and fitting its inputs and parameters, every parameter
+// used, logits that are a value. The error names the node or parameter.
+func (g *Graph) Validate() error {
+	if max(len(g.Params), len(g.Values), len(g.Nodes)) > maxCount {
+		return fmt.Errorf("graph: more than %d parameters, values or nodes", maxCount)
+	}
+	if err := g.validateParams(); err != nil {
+		return err
+	}
+	if err := g.validateNodes(); err != nil {
+		return err
+	}
+	if g.Logits < 0 || int(g.Logits) >= len(g.Values) {
+		return errors.New("graph: it has no logits")
+	}
+	if v := g.Values[g.Logits]; v.Type == Index || v.Slots != 1 {
+		return fmt.Errorf("graph: its logits are %s", v)
+	}
+	return g.validateUse()
+}
+
+func (g *Graph) validateParams() error {
+	names := map[string]bool{}
+	for i, p := range g.Params {
+		var err error
+		switch {
+		case p == nil || p.ID != ParamID(i):
+			return fmt.Errorf("graph: parameter %d does not carry its own id", i)
+		case p.Name == "" || names[p.Name]:
+			err = errors.New("its name is empty or stands twice")
+		case len(p.Shape) == 0 || len(p.Shape) > 4 || slices.Min(p.Shape) < 1 || slices.Max(p.Shape) > 1<<28 || p.Elements() < 1:
+			err = fmt.Errorf("its shape is %v", p.Shape)
+		case !p.Role.Valid():
+			err = fmt.Errorf("its role is %q", p.Role)
+		case (p.Source == nil) == (p.Init == InitNone):
+			err = errors.New("it needs either a source or an initialisation")
+		case p.Init != InitNone && p.Init != InitZeros && p.Init != InitKaiming:
+			err = fmt.Errorf("unknown initialisation %q", p.Init)
+		}
+		if err != nil {
+			return fmt.Errorf("graph: parameter %d %q: %w", i, p.Name, err)
+		}
+		names[p.Name] = true
+	}
+	return nil
+}
+
+func (g *Graph) validateNodes() error {
+	names := map[string]bool{}
+	produced := make([]bool, len(g.Values))
+	for i, n := range g.Nodes {
+		if n == nil || n.Op == nil {
+			return fmt.Errorf("graph: node %d is empty", i)
+		}
+		if err := g.validateNode(i, n, produced); err != nil {
+			return fmt.Errorf("graph: node %d %q (%s): %w", i, n.Name, n.Op.Name(), err)
+		}
+		if n.Name == "" || names[n.Name] {
+			return fmt.Errorf("graph: node %d (%s): its name %q is empty or stands twice", i, n.Op.Name(), n.Name)
+		}
+		names[n.Name] = true
+	}
+	for id, ok := range produced {
+		if !ok {
+			return fmt.Errorf("graph: no node produces value %d", id)
+		}
+	}
+	return nil
+}
+
+func (g *Graph) validateNode(i int, n *Node, produced []bool) error {
+	in := make([]*Value, len(n.Inputs))
+	for k, id := range n.Inputs {
+		if id < 0 || int(id) >= len(g.Values) || !produced[id] {
+			return fmt.Errorf("input %d, value %d, is produced by no earlier node", k, id)
+		}
+		in[k] = g.Values[id]
+	}
+	outs, err := g.infer(n.Op, in)
+	if err != nil {
+		return err
+	}
+	if len(outs) != len(n.Outputs) {
+		return fmt.Errorf("has %d outputs, the operation gives %d", len(n.Outputs), len(outs))
+	}
+	for k, id := range n.Outputs {
+		if id < 0 || int(id) >= len(g.Values) || produced[id] {
+			return fmt.Errorf("output %d, value %d, does not exist or is another node's", k, id)
+		}
+		want := Value{ID: id, Node: i, Width: outs[k].width, Slots: outs[k].slots, Type: outs[k].typ}
+		if v := g.Values[id]; v == nil || *v != want {
+			return fmt.Errorf("output %d is %+v, the operation gives %+v", k, v, want)
+		}
+		produced[id] = true
+	}
+	return nil
+}
+
+func (g *Graph) validateUse() error {
+	used := make([]bool, len(g.Params))
+	for _, n := range g.Nodes {
+		for _, id := range ParamsOf(n.Op) {
+			used[id] = true
+		}
+	}
+	if i := slices.Index(used, false); i >= 0 {
+		return fmt.Errorf("graph: no node uses parameter %q", g.Params[i].Name)
+	}
+	return nil
+}
+
+// String is the value's shape, such as [T 576] or [T*8 2048] f32.
+func (v *Value) String() string {
+	s := fmt.Sprintf("[T %d]", v.Width)
+	if v.Slots != 1 {
+		s = fmt.Sprintf("[T*%d %d]", v.Slots, v.Width)
+	}
+	if v.Type != Activation {
+		s += " " + string(v.Type)
+	}
+	return s
+}
