@@ -1,0 +1,7 @@
+// Package proto holds hone's services and messages, the wire between the host
+// and its plugins, and the code generated from them (package honev1 under
+// hone/v1). Plugin authors do not use it: packages model, kernels and logger of
+// the SDK give them Go interfaces.
+package proto
+
+//go:generate go tool -modfile=../../tools/proto/go.mod buf generate
