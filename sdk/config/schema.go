@@ -10,6 +10,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 )
@@ -194,4 +195,20 @@ func isIdentifier(s string) bool {
 		}
 	}
 	return s != ""
+}
+
+// ParseSchema reads a schema from JSON, as it travels, and validates it. No
+// bytes are a schema without attributes.
+func ParseSchema(data []byte) (Schema, error) {
+	var s Schema
+	if len(data) == 0 {
+		return s, nil
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fmt.Errorf("schema: %w", err)
+	}
+	if err := s.Validate(); err != nil {
+		return s, fmt.Errorf("schema: %w", err)
+	}
+	return s, nil
 }

@@ -112,28 +112,28 @@ func (x *Strings) GetItems() []string {
 	return nil
 }
 
-// Int64s is a list of whole numbers.
-type Int64S struct {
+// Integers is a list of whole numbers.
+type Integers struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Items         []int64                `protobuf:"varint,1,rep,packed,name=items,proto3" json:"items,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Int64S) Reset() {
-	*x = Int64S{}
+func (x *Integers) Reset() {
+	*x = Integers{}
 	mi := &file_hone_v1_common_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Int64S) String() string {
+func (x *Integers) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Int64S) ProtoMessage() {}
+func (*Integers) ProtoMessage() {}
 
-func (x *Int64S) ProtoReflect() protoreflect.Message {
+func (x *Integers) ProtoReflect() protoreflect.Message {
 	mi := &file_hone_v1_common_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -145,12 +145,12 @@ func (x *Int64S) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Int64S.ProtoReflect.Descriptor instead.
-func (*Int64S) Descriptor() ([]byte, []int) {
+// Deprecated: Use Integers.ProtoReflect.Descriptor instead.
+func (*Integers) Descriptor() ([]byte, []int) {
 	return file_hone_v1_common_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *Int64S) GetItems() []int64 {
+func (x *Integers) GetItems() []int64 {
 	if x != nil {
 		return x.Items
 	}
@@ -367,7 +367,7 @@ func (x *Typed) GetTexts() *Strings {
 	return nil
 }
 
-func (x *Typed) GetWholes() *Int64S {
+func (x *Typed) GetWholes() *Integers {
 	if x != nil {
 		if x, ok := x.Value.(*Typed_Wholes); ok {
 			return x.Wholes
@@ -423,7 +423,7 @@ type Typed_Texts struct {
 }
 
 type Typed_Wholes struct {
-	Wholes *Int64S `protobuf:"bytes,8,opt,name=wholes,proto3,oneof"`
+	Wholes *Integers `protobuf:"bytes,8,opt,name=wholes,proto3,oneof"`
 }
 
 type Typed_Numbers struct {
@@ -608,13 +608,13 @@ const file_hone_v1_common_proto_rawDesc = "" +
 	"\x14hone/v1/common.proto\x12\ahone.v1\"\a\n" +
 	"\x05Empty\"\x1f\n" +
 	"\aStrings\x12\x14\n" +
-	"\x05items\x18\x01 \x03(\tR\x05items\"\x1e\n" +
-	"\x06Int64s\x12\x14\n" +
+	"\x05items\x18\x01 \x03(\tR\x05items\" \n" +
+	"\bIntegers\x12\x14\n" +
 	"\x05items\x18\x01 \x03(\x03R\x05items\"\x1f\n" +
 	"\aDoubles\x12\x14\n" +
 	"\x05items\x18\x01 \x03(\x01R\x05items\"\x1d\n" +
 	"\x05Bools\x12\x14\n" +
-	"\x05items\x18\x01 \x03(\bR\x05items\"\xd7\x02\n" +
+	"\x05items\x18\x01 \x03(\bR\x05items\"\xd9\x02\n" +
 	"\x05Typed\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
 	"\x04text\x18\x02 \x01(\tH\x00R\x04text\x12\x16\n" +
@@ -622,8 +622,8 @@ const file_hone_v1_common_proto_rawDesc = "" +
 	"\bunsigned\x18\x04 \x01(\x04H\x00R\bunsigned\x12\x18\n" +
 	"\x06number\x18\x05 \x01(\x01H\x00R\x06number\x12\x1a\n" +
 	"\aboolean\x18\x06 \x01(\bH\x00R\aboolean\x12(\n" +
-	"\x05texts\x18\a \x01(\v2\x10.hone.v1.StringsH\x00R\x05texts\x12)\n" +
-	"\x06wholes\x18\b \x01(\v2\x0f.hone.v1.Int64sH\x00R\x06wholes\x12,\n" +
+	"\x05texts\x18\a \x01(\v2\x10.hone.v1.StringsH\x00R\x05texts\x12+\n" +
+	"\x06wholes\x18\b \x01(\v2\x11.hone.v1.IntegersH\x00R\x06wholes\x12,\n" +
 	"\anumbers\x18\t \x01(\v2\x10.hone.v1.DoublesH\x00R\anumbers\x12,\n" +
 	"\bbooleans\x18\n" +
 	" \x01(\v2\x0e.hone.v1.BoolsH\x00R\bbooleansB\a\n" +
@@ -658,7 +658,7 @@ var file_hone_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_hone_v1_common_proto_goTypes = []any{
 	(*Empty)(nil),       // 0: hone.v1.Empty
 	(*Strings)(nil),     // 1: hone.v1.Strings
-	(*Int64S)(nil),      // 2: hone.v1.Int64s
+	(*Integers)(nil),    // 2: hone.v1.Integers
 	(*Doubles)(nil),     // 3: hone.v1.Doubles
 	(*Bools)(nil),       // 4: hone.v1.Bools
 	(*Typed)(nil),       // 5: hone.v1.Typed
@@ -667,7 +667,7 @@ var file_hone_v1_common_proto_goTypes = []any{
 }
 var file_hone_v1_common_proto_depIdxs = []int32{
 	1, // 0: hone.v1.Typed.texts:type_name -> hone.v1.Strings
-	2, // 1: hone.v1.Typed.wholes:type_name -> hone.v1.Int64s
+	2, // 1: hone.v1.Typed.wholes:type_name -> hone.v1.Integers
 	3, // 2: hone.v1.Typed.numbers:type_name -> hone.v1.Doubles
 	4, // 3: hone.v1.Typed.booleans:type_name -> hone.v1.Bools
 	6, // 4: hone.v1.ErrorDetail.diagnostics:type_name -> hone.v1.Diagnostic

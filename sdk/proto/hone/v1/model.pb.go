@@ -214,7 +214,7 @@ func (x *BuildResponse) GetGraph() *Graph {
 type FromGGUFRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Metadata      map[string]*Typed      `protobuf:"bytes,1,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Tensors       map[string]*Int64S     `protobuf:"bytes,2,rep,name=tensors,proto3" json:"tensors,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // row-major shapes
+	Tensors       map[string]*Integers   `protobuf:"bytes,2,rep,name=tensors,proto3" json:"tensors,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // row-major shapes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -256,7 +256,7 @@ func (x *FromGGUFRequest) GetMetadata() map[string]*Typed {
 	return nil
 }
 
-func (x *FromGGUFRequest) GetTensors() map[string]*Int64S {
+func (x *FromGGUFRequest) GetTensors() map[string]*Integers {
 	if x != nil {
 		return x.Tensors
 	}
@@ -500,16 +500,16 @@ const file_hone_v1_model_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"5\n" +
 	"\rBuildResponse\x12$\n" +
-	"\x05graph\x18\x01 \x01(\v2\x0e.hone.v1.GraphR\x05graph\"\xb0\x02\n" +
+	"\x05graph\x18\x01 \x01(\v2\x0e.hone.v1.GraphR\x05graph\"\xb2\x02\n" +
 	"\x0fFromGGUFRequest\x12B\n" +
 	"\bmetadata\x18\x01 \x03(\v2&.hone.v1.FromGGUFRequest.MetadataEntryR\bmetadata\x12?\n" +
 	"\atensors\x18\x02 \x03(\v2%.hone.v1.FromGGUFRequest.TensorsEntryR\atensors\x1aK\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12$\n" +
-	"\x05value\x18\x02 \x01(\v2\x0e.hone.v1.TypedR\x05value:\x028\x01\x1aK\n" +
+	"\x05value\x18\x02 \x01(\v2\x0e.hone.v1.TypedR\x05value:\x028\x01\x1aM\n" +
 	"\fTensorsEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12%\n" +
-	"\x05value\x18\x02 \x01(\v2\x0f.hone.v1.Int64sR\x05value:\x028\x01\"\xc7\x01\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.hone.v1.IntegersR\x05value:\x028\x01\"\xc7\x01\n" +
 	"\x10FromGGUFResponse\x12$\n" +
 	"\rconfiguration\x18\x01 \x01(\fR\rconfiguration\x12@\n" +
 	"\atensors\x18\x02 \x03(\v2&.hone.v1.FromGGUFResponse.TensorsEntryR\atensors\x1aK\n" +
@@ -566,7 +566,7 @@ var file_hone_v1_model_proto_goTypes = []any{
 	(*Graph)(nil),            // 13: hone.v1.Graph
 	(*Source)(nil),           // 14: hone.v1.Source
 	(*Typed)(nil),            // 15: hone.v1.Typed
-	(*Int64S)(nil),           // 16: hone.v1.Int64s
+	(*Integers)(nil),         // 16: hone.v1.Integers
 	(*Empty)(nil),            // 17: hone.v1.Empty
 }
 var file_hone_v1_model_proto_depIdxs = []int32{
@@ -579,7 +579,7 @@ var file_hone_v1_model_proto_depIdxs = []int32{
 	7,  // 6: hone.v1.ToGGUFResponse.tensors:type_name -> hone.v1.GGUFTensor
 	14, // 7: hone.v1.GGUFTensor.source:type_name -> hone.v1.Source
 	15, // 8: hone.v1.FromGGUFRequest.MetadataEntry.value:type_name -> hone.v1.Typed
-	16, // 9: hone.v1.FromGGUFRequest.TensorsEntry.value:type_name -> hone.v1.Int64s
+	16, // 9: hone.v1.FromGGUFRequest.TensorsEntry.value:type_name -> hone.v1.Integers
 	14, // 10: hone.v1.FromGGUFResponse.TensorsEntry.value:type_name -> hone.v1.Source
 	15, // 11: hone.v1.ToGGUFResponse.MetadataEntry.value:type_name -> hone.v1.Typed
 	17, // 12: hone.v1.Model.Describe:input_type -> hone.v1.Empty

@@ -1,0 +1,99 @@
+// Package wire turns the SDK's types into messages and back, on both sides of
+// the border. A plugin author never meets it.
+package wire
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/honeml/hone/sdk/config"
+	"github.com/honeml/hone/sdk/fault"
+	pb "github.com/honeml/hone/sdk/proto/hone/v1"
+)
+
+// ToStatus is err as a gRPC status error. A fault keeps its code, hint and
+// diagnostics, context errors their identity, and whatever else is a message.
+func ToStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return status.Error(codes.Canceled, err.Error())
+	case errors.Is(err, context.DeadlineExceeded):
+		return status.Error(codes.DeadlineExceeded, err.Error())
+	}
+	detail := &pb.ErrorDetail{Message: err.Error()}
+	var f *fault.Error
+	var diags config.Diagnostics
+	switch {
+	case errors.As(err, &f):
+		detail.Code, detail.NeedBytes = string(f.Code), f.NeedBytes
+		detail.Hint = fault.HintOf(err)
+		detail.Diagnostics = diagnosticsToProto(f.Diagnostics)
+	case errors.As(err, &diags):
+		detail.Code = string(fault.InvalidConfig)
+		detail.Diagnostics = diagnosticsToProto(diags)
+	}
+	s, detailErr := status.New(codes.Unknown, err.Error()).WithDetails(detail)
+	if detailErr != nil {
+		return status.Error(codes.Unknown, err.Error())
+	}
+	return s.Err()
+}
+
+// FromStatus is the reverse of [ToStatus].
+func FromStatus(err error) error {
+	if err == nil {
+		return nil
+	}
+	s, ok := status.FromError(err)
+	if !ok {
+		return err
+	}
+	switch s.Code() {
+	case codes.Canceled:
+		return context.Canceled
+	case codes.DeadlineExceeded:
+		return context.DeadlineExceeded
+	}
+	for _, d := range s.Details() {
+		detail, ok := d.(*pb.ErrorDetail)
+		if !ok {
+			continue
+		}
+		if detail.GetCode() == "" {
+			return errors.New(detail.GetMessage())
+		}
+		f := &fault.Error{
+			Code: fault.Code(detail.GetCode()), Message: detail.GetMessage(), Hint: detail.GetHint(),
+			NeedBytes: detail.GetNeedBytes(), Diagnostics: diagnosticsFromProto(detail.GetDiagnostics()),
+		}
+		if len(f.Diagnostics) > 0 {
+			f.Message = ""
+		}
+		return f
+	}
+	return err
+}
+
+func diagnosticsToProto(diags config.Diagnostics) []*pb.Diagnostic {
+	var out []*pb.Diagnostic
+	for _, d := range diags {
+		out = append(out, &pb.Diagnostic{Warning: d.Warning, Path: d.Path, Summary: d.Summary, Detail: d.Detail})
+	}
+	return out
+}
+
+func diagnosticsFromProto(diags []*pb.Diagnostic) config.Diagnostics {
+	var out config.Diagnostics
+	for _, d := range diags {
+		out = append(out, config.Diagnostic{
+			Warning: d.GetWarning(), Path: d.GetPath(), Summary: d.GetSummary(), Detail: d.GetDetail(),
+		})
+	}
+	return out
+}
