@@ -63,11 +63,14 @@ func (s *server) Build(ctx context.Context, req *pb.BuildRequest) (*pb.BuildResp
 }
 
 func (s *server) FromGGUF(ctx context.Context, req *pb.FromGGUFRequest) (*pb.FromGGUFResponse, error) {
-	in := &FromGGUFRequest{Metadata: wire.TypedMapFromProto(req.GetMetadata()), Tensors: map[string][]int{}}
+	in := &FromGGUFRequest{Metadata: wire.TypedMapFromProto(req.GetMetadata()), Tensors: map[string][]int{}, RopeFactors: map[string][]float32{}}
 	for name, shape := range req.GetTensors() {
 		for _, d := range shape.GetItems() {
 			in.Tensors[name] = append(in.Tensors[name], int(d))
 		}
+	}
+	for name, values := range req.GetRopeFactors() {
+		in.RopeFactors[name] = values.GetItems()
 	}
 	out, err := s.impl.FromGGUF(ctx, in)
 	if err != nil {
@@ -90,7 +93,7 @@ func (s *server) ToGGUF(ctx context.Context, req *pb.ToGGUFRequest) (*pb.ToGGUFR
 		return nil, wire.ToStatus(err)
 	}
 	for _, t := range out.Tensors {
-		resp.Tensors = append(resp.Tensors, &pb.GGUFTensor{Name: t.Name, Source: wire.SourceToProto(t.Source)})
+		resp.Tensors = append(resp.Tensors, &pb.GGUFTensor{Name: t.Name, Source: wire.SourceToProto(t.Source), Values: t.Values})
 	}
 	return resp, nil
 }
@@ -123,13 +126,16 @@ func (c *client) FromGGUF(ctx context.Context, req *FromGGUFRequest) (*FromGGUFR
 	if err != nil {
 		return nil, err
 	}
-	in := &pb.FromGGUFRequest{Metadata: metadata, Tensors: map[string]*pb.Integers{}}
+	in := &pb.FromGGUFRequest{Metadata: metadata, Tensors: map[string]*pb.Integers{}, RopeFactors: map[string]*pb.Floats{}}
 	for name, shape := range req.Tensors {
 		dims := &pb.Integers{}
 		for _, d := range shape {
 			dims.Items = append(dims.Items, int64(d))
 		}
 		in.Tensors[name] = dims
+	}
+	for name, values := range req.RopeFactors {
+		in.RopeFactors[name] = &pb.Floats{Items: values}
 	}
 	resp, err := c.rpc.FromGGUF(ctx, in)
 	if err != nil {
@@ -158,7 +164,7 @@ func (c *client) ToGGUF(ctx context.Context, req *ToGGUFRequest) (*ToGGUFRespons
 		if err != nil {
 			return nil, err
 		}
-		out.Tensors = append(out.Tensors, GGUFTensor{Name: t.GetName(), Source: source})
+		out.Tensors = append(out.Tensors, GGUFTensor{Name: t.GetName(), Source: source, Values: t.GetValues()})
 	}
 	return out, nil
 }

@@ -70,6 +70,9 @@ type FromGGUFRequest struct {
 	Metadata map[string]any
 	// Tensors are the row-major shapes of the file's tensors by name.
 	Tensors map[string][]int
+	// RopeFactors are the values of those tensors that scale RoPE's frequencies,
+	// such as rope_freqs.weight: all that a configuration needs of the weights.
+	RopeFactors map[string][]float32
 }
 
 // A FromGGUFResponse makes a GGUF file a checkpoint.
@@ -96,9 +99,10 @@ type ToGGUFResponse struct {
 	Tensors  []GGUFTensor // in the order in which they are written
 }
 
-// A GGUFTensor is a tensor of a GGUF file, as an expression over the tensors of
-// a checkpoint.
+// A GGUFTensor is a tensor of a GGUF file: an expression over the tensors of a
+// checkpoint, or values that the architecture computes.
 type GGUFTensor struct {
 	Name   string
-	Source *graph.Source
+	Source *graph.Source // nil: Values
+	Values []float32     // a float32 tensor of one dimension
 }

@@ -202,6 +202,51 @@ func (x *Doubles) GetItems() []float64 {
 	return nil
 }
 
+// Floats is a list of float32 numbers.
+type Floats struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []float32              `protobuf:"fixed32,1,rep,packed,name=items,proto3" json:"items,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Floats) Reset() {
+	*x = Floats{}
+	mi := &file_hone_v1_common_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Floats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Floats) ProtoMessage() {}
+
+func (x *Floats) ProtoReflect() protoreflect.Message {
+	mi := &file_hone_v1_common_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Floats.ProtoReflect.Descriptor instead.
+func (*Floats) Descriptor() ([]byte, []int) {
+	return file_hone_v1_common_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Floats) GetItems() []float32 {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
 // Bools is a list of booleans.
 type Bools struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -212,7 +257,7 @@ type Bools struct {
 
 func (x *Bools) Reset() {
 	*x = Bools{}
-	mi := &file_hone_v1_common_proto_msgTypes[4]
+	mi := &file_hone_v1_common_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -224,7 +269,7 @@ func (x *Bools) String() string {
 func (*Bools) ProtoMessage() {}
 
 func (x *Bools) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_common_proto_msgTypes[4]
+	mi := &file_hone_v1_common_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -237,7 +282,7 @@ func (x *Bools) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bools.ProtoReflect.Descriptor instead.
 func (*Bools) Descriptor() ([]byte, []int) {
-	return file_hone_v1_common_proto_rawDescGZIP(), []int{4}
+	return file_hone_v1_common_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Bools) GetItems() []bool {
@@ -271,7 +316,7 @@ type Typed struct {
 
 func (x *Typed) Reset() {
 	*x = Typed{}
-	mi := &file_hone_v1_common_proto_msgTypes[5]
+	mi := &file_hone_v1_common_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -283,7 +328,7 @@ func (x *Typed) String() string {
 func (*Typed) ProtoMessage() {}
 
 func (x *Typed) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_common_proto_msgTypes[5]
+	mi := &file_hone_v1_common_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -296,7 +341,7 @@ func (x *Typed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typed.ProtoReflect.Descriptor instead.
 func (*Typed) Descriptor() ([]byte, []int) {
-	return file_hone_v1_common_proto_rawDescGZIP(), []int{5}
+	return file_hone_v1_common_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Typed) GetType() string {
@@ -465,7 +510,7 @@ type Diagnostic struct {
 
 func (x *Diagnostic) Reset() {
 	*x = Diagnostic{}
-	mi := &file_hone_v1_common_proto_msgTypes[6]
+	mi := &file_hone_v1_common_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -477,7 +522,7 @@ func (x *Diagnostic) String() string {
 func (*Diagnostic) ProtoMessage() {}
 
 func (x *Diagnostic) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_common_proto_msgTypes[6]
+	mi := &file_hone_v1_common_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -490,7 +535,7 @@ func (x *Diagnostic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Diagnostic.ProtoReflect.Descriptor instead.
 func (*Diagnostic) Descriptor() ([]byte, []int) {
-	return file_hone_v1_common_proto_rawDescGZIP(), []int{6}
+	return file_hone_v1_common_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Diagnostic) GetWarning() bool {
@@ -538,7 +583,7 @@ type ErrorDetail struct {
 
 func (x *ErrorDetail) Reset() {
 	*x = ErrorDetail{}
-	mi := &file_hone_v1_common_proto_msgTypes[7]
+	mi := &file_hone_v1_common_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -550,7 +595,7 @@ func (x *ErrorDetail) String() string {
 func (*ErrorDetail) ProtoMessage() {}
 
 func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_common_proto_msgTypes[7]
+	mi := &file_hone_v1_common_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -563,7 +608,7 @@ func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorDetail.ProtoReflect.Descriptor instead.
 func (*ErrorDetail) Descriptor() ([]byte, []int) {
-	return file_hone_v1_common_proto_rawDescGZIP(), []int{7}
+	return file_hone_v1_common_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ErrorDetail) GetCode() string {
@@ -612,7 +657,9 @@ const file_hone_v1_common_proto_rawDesc = "" +
 	"\bIntegers\x12\x14\n" +
 	"\x05items\x18\x01 \x03(\x03R\x05items\"\x1f\n" +
 	"\aDoubles\x12\x14\n" +
-	"\x05items\x18\x01 \x03(\x01R\x05items\"\x1d\n" +
+	"\x05items\x18\x01 \x03(\x01R\x05items\"\x1e\n" +
+	"\x06Floats\x12\x14\n" +
+	"\x05items\x18\x01 \x03(\x02R\x05items\"\x1d\n" +
 	"\x05Bools\x12\x14\n" +
 	"\x05items\x18\x01 \x03(\bR\x05items\"\xd9\x02\n" +
 	"\x05Typed\x12\x12\n" +
@@ -654,23 +701,24 @@ func file_hone_v1_common_proto_rawDescGZIP() []byte {
 	return file_hone_v1_common_proto_rawDescData
 }
 
-var file_hone_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_hone_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_hone_v1_common_proto_goTypes = []any{
 	(*Empty)(nil),       // 0: hone.v1.Empty
 	(*Strings)(nil),     // 1: hone.v1.Strings
 	(*Integers)(nil),    // 2: hone.v1.Integers
 	(*Doubles)(nil),     // 3: hone.v1.Doubles
-	(*Bools)(nil),       // 4: hone.v1.Bools
-	(*Typed)(nil),       // 5: hone.v1.Typed
-	(*Diagnostic)(nil),  // 6: hone.v1.Diagnostic
-	(*ErrorDetail)(nil), // 7: hone.v1.ErrorDetail
+	(*Floats)(nil),      // 4: hone.v1.Floats
+	(*Bools)(nil),       // 5: hone.v1.Bools
+	(*Typed)(nil),       // 6: hone.v1.Typed
+	(*Diagnostic)(nil),  // 7: hone.v1.Diagnostic
+	(*ErrorDetail)(nil), // 8: hone.v1.ErrorDetail
 }
 var file_hone_v1_common_proto_depIdxs = []int32{
 	1, // 0: hone.v1.Typed.texts:type_name -> hone.v1.Strings
 	2, // 1: hone.v1.Typed.wholes:type_name -> hone.v1.Integers
 	3, // 2: hone.v1.Typed.numbers:type_name -> hone.v1.Doubles
-	4, // 3: hone.v1.Typed.booleans:type_name -> hone.v1.Bools
-	6, // 4: hone.v1.ErrorDetail.diagnostics:type_name -> hone.v1.Diagnostic
+	5, // 3: hone.v1.Typed.booleans:type_name -> hone.v1.Bools
+	7, // 4: hone.v1.ErrorDetail.diagnostics:type_name -> hone.v1.Diagnostic
 	5, // [5:5] is the sub-list for method output_type
 	5, // [5:5] is the sub-list for method input_type
 	5, // [5:5] is the sub-list for extension type_name
@@ -683,7 +731,7 @@ func file_hone_v1_common_proto_init() {
 	if File_hone_v1_common_proto != nil {
 		return
 	}
-	file_hone_v1_common_proto_msgTypes[5].OneofWrappers = []any{
+	file_hone_v1_common_proto_msgTypes[6].OneofWrappers = []any{
 		(*Typed_Text)(nil),
 		(*Typed_Whole)(nil),
 		(*Typed_Unsigned)(nil),
@@ -700,7 +748,7 @@ func file_hone_v1_common_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hone_v1_common_proto_rawDesc), len(file_hone_v1_common_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

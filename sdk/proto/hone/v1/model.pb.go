@@ -214,7 +214,8 @@ func (x *BuildResponse) GetGraph() *Graph {
 type FromGGUFRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Metadata      map[string]*Typed      `protobuf:"bytes,1,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Tensors       map[string]*Integers   `protobuf:"bytes,2,rep,name=tensors,proto3" json:"tensors,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // row-major shapes
+	Tensors       map[string]*Integers   `protobuf:"bytes,2,rep,name=tensors,proto3" json:"tensors,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`                            // row-major shapes
+	RopeFactors   map[string]*Floats     `protobuf:"bytes,3,rep,name=rope_factors,json=ropeFactors,proto3" json:"rope_factors,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // values of rope_freqs.weight and the like
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,6 +260,13 @@ func (x *FromGGUFRequest) GetMetadata() map[string]*Typed {
 func (x *FromGGUFRequest) GetTensors() map[string]*Integers {
 	if x != nil {
 		return x.Tensors
+	}
+	return nil
+}
+
+func (x *FromGGUFRequest) GetRopeFactors() map[string]*Floats {
+	if x != nil {
+		return x.RopeFactors
 	}
 	return nil
 }
@@ -430,7 +438,8 @@ func (x *ToGGUFResponse) GetTensors() []*GGUFTensor {
 type GGUFTensor struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Source        *Source                `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"` // expression over checkpoint tensors
+	Source        *Source                `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`          // expression over checkpoint tensors
+	Values        []float32              `protobuf:"fixed32,3,rep,packed,name=values,proto3" json:"values,omitempty"` // without a source
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -479,6 +488,13 @@ func (x *GGUFTensor) GetSource() *Source {
 	return nil
 }
 
+func (x *GGUFTensor) GetValues() []float32 {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
 var File_hone_v1_model_proto protoreflect.FileDescriptor
 
 const file_hone_v1_model_proto_rawDesc = "" +
@@ -500,16 +516,20 @@ const file_hone_v1_model_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"5\n" +
 	"\rBuildResponse\x12$\n" +
-	"\x05graph\x18\x01 \x01(\v2\x0e.hone.v1.GraphR\x05graph\"\xb2\x02\n" +
+	"\x05graph\x18\x01 \x01(\v2\x0e.hone.v1.GraphR\x05graph\"\xd1\x03\n" +
 	"\x0fFromGGUFRequest\x12B\n" +
 	"\bmetadata\x18\x01 \x03(\v2&.hone.v1.FromGGUFRequest.MetadataEntryR\bmetadata\x12?\n" +
-	"\atensors\x18\x02 \x03(\v2%.hone.v1.FromGGUFRequest.TensorsEntryR\atensors\x1aK\n" +
+	"\atensors\x18\x02 \x03(\v2%.hone.v1.FromGGUFRequest.TensorsEntryR\atensors\x12L\n" +
+	"\frope_factors\x18\x03 \x03(\v2).hone.v1.FromGGUFRequest.RopeFactorsEntryR\vropeFactors\x1aK\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12$\n" +
 	"\x05value\x18\x02 \x01(\v2\x0e.hone.v1.TypedR\x05value:\x028\x01\x1aM\n" +
 	"\fTensorsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
-	"\x05value\x18\x02 \x01(\v2\x11.hone.v1.IntegersR\x05value:\x028\x01\"\xc7\x01\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.hone.v1.IntegersR\x05value:\x028\x01\x1aO\n" +
+	"\x10RopeFactorsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12%\n" +
+	"\x05value\x18\x02 \x01(\v2\x0f.hone.v1.FloatsR\x05value:\x028\x01\"\xc7\x01\n" +
 	"\x10FromGGUFResponse\x12$\n" +
 	"\rconfiguration\x18\x01 \x01(\fR\rconfiguration\x12@\n" +
 	"\atensors\x18\x02 \x03(\v2&.hone.v1.FromGGUFResponse.TensorsEntryR\atensors\x1aK\n" +
@@ -525,11 +545,12 @@ const file_hone_v1_model_proto_rawDesc = "" +
 	"\atensors\x18\x03 \x03(\v2\x13.hone.v1.GGUFTensorR\atensors\x1aK\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12$\n" +
-	"\x05value\x18\x02 \x01(\v2\x0e.hone.v1.TypedR\x05value:\x028\x01\"I\n" +
+	"\x05value\x18\x02 \x01(\v2\x0e.hone.v1.TypedR\x05value:\x028\x01\"a\n" +
 	"\n" +
 	"GGUFTensor\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12'\n" +
-	"\x06source\x18\x02 \x01(\v2\x0f.hone.v1.SourceR\x06source2\xf2\x01\n" +
+	"\x06source\x18\x02 \x01(\v2\x0f.hone.v1.SourceR\x06source\x12\x16\n" +
+	"\x06values\x18\x03 \x03(\x02R\x06values2\xf2\x01\n" +
 	"\x05Model\x125\n" +
 	"\bDescribe\x12\x0e.hone.v1.Empty\x1a\x19.hone.v1.ModelDescription\x126\n" +
 	"\x05Build\x12\x15.hone.v1.BuildRequest\x1a\x16.hone.v1.BuildResponse\x12?\n" +
@@ -548,7 +569,7 @@ func file_hone_v1_model_proto_rawDescGZIP() []byte {
 	return file_hone_v1_model_proto_rawDescData
 }
 
-var file_hone_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_hone_v1_model_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_hone_v1_model_proto_goTypes = []any{
 	(*ModelDescription)(nil), // 0: hone.v1.ModelDescription
 	(*BuildRequest)(nil),     // 1: hone.v1.BuildRequest
@@ -561,40 +582,44 @@ var file_hone_v1_model_proto_goTypes = []any{
 	nil,                      // 8: hone.v1.BuildRequest.OptionsEntry
 	nil,                      // 9: hone.v1.FromGGUFRequest.MetadataEntry
 	nil,                      // 10: hone.v1.FromGGUFRequest.TensorsEntry
-	nil,                      // 11: hone.v1.FromGGUFResponse.TensorsEntry
-	nil,                      // 12: hone.v1.ToGGUFResponse.MetadataEntry
-	(*Graph)(nil),            // 13: hone.v1.Graph
-	(*Source)(nil),           // 14: hone.v1.Source
-	(*Typed)(nil),            // 15: hone.v1.Typed
-	(*Integers)(nil),         // 16: hone.v1.Integers
-	(*Empty)(nil),            // 17: hone.v1.Empty
+	nil,                      // 11: hone.v1.FromGGUFRequest.RopeFactorsEntry
+	nil,                      // 12: hone.v1.FromGGUFResponse.TensorsEntry
+	nil,                      // 13: hone.v1.ToGGUFResponse.MetadataEntry
+	(*Graph)(nil),            // 14: hone.v1.Graph
+	(*Source)(nil),           // 15: hone.v1.Source
+	(*Typed)(nil),            // 16: hone.v1.Typed
+	(*Integers)(nil),         // 17: hone.v1.Integers
+	(*Floats)(nil),           // 18: hone.v1.Floats
+	(*Empty)(nil),            // 19: hone.v1.Empty
 }
 var file_hone_v1_model_proto_depIdxs = []int32{
 	8,  // 0: hone.v1.BuildRequest.options:type_name -> hone.v1.BuildRequest.OptionsEntry
-	13, // 1: hone.v1.BuildResponse.graph:type_name -> hone.v1.Graph
+	14, // 1: hone.v1.BuildResponse.graph:type_name -> hone.v1.Graph
 	9,  // 2: hone.v1.FromGGUFRequest.metadata:type_name -> hone.v1.FromGGUFRequest.MetadataEntry
 	10, // 3: hone.v1.FromGGUFRequest.tensors:type_name -> hone.v1.FromGGUFRequest.TensorsEntry
-	11, // 4: hone.v1.FromGGUFResponse.tensors:type_name -> hone.v1.FromGGUFResponse.TensorsEntry
-	12, // 5: hone.v1.ToGGUFResponse.metadata:type_name -> hone.v1.ToGGUFResponse.MetadataEntry
-	7,  // 6: hone.v1.ToGGUFResponse.tensors:type_name -> hone.v1.GGUFTensor
-	14, // 7: hone.v1.GGUFTensor.source:type_name -> hone.v1.Source
-	15, // 8: hone.v1.FromGGUFRequest.MetadataEntry.value:type_name -> hone.v1.Typed
-	16, // 9: hone.v1.FromGGUFRequest.TensorsEntry.value:type_name -> hone.v1.Integers
-	14, // 10: hone.v1.FromGGUFResponse.TensorsEntry.value:type_name -> hone.v1.Source
-	15, // 11: hone.v1.ToGGUFResponse.MetadataEntry.value:type_name -> hone.v1.Typed
-	17, // 12: hone.v1.Model.Describe:input_type -> hone.v1.Empty
-	1,  // 13: hone.v1.Model.Build:input_type -> hone.v1.BuildRequest
-	3,  // 14: hone.v1.Model.FromGGUF:input_type -> hone.v1.FromGGUFRequest
-	5,  // 15: hone.v1.Model.ToGGUF:input_type -> hone.v1.ToGGUFRequest
-	0,  // 16: hone.v1.Model.Describe:output_type -> hone.v1.ModelDescription
-	2,  // 17: hone.v1.Model.Build:output_type -> hone.v1.BuildResponse
-	4,  // 18: hone.v1.Model.FromGGUF:output_type -> hone.v1.FromGGUFResponse
-	6,  // 19: hone.v1.Model.ToGGUF:output_type -> hone.v1.ToGGUFResponse
-	16, // [16:20] is the sub-list for method output_type
-	12, // [12:16] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	11, // 4: hone.v1.FromGGUFRequest.rope_factors:type_name -> hone.v1.FromGGUFRequest.RopeFactorsEntry
+	12, // 5: hone.v1.FromGGUFResponse.tensors:type_name -> hone.v1.FromGGUFResponse.TensorsEntry
+	13, // 6: hone.v1.ToGGUFResponse.metadata:type_name -> hone.v1.ToGGUFResponse.MetadataEntry
+	7,  // 7: hone.v1.ToGGUFResponse.tensors:type_name -> hone.v1.GGUFTensor
+	15, // 8: hone.v1.GGUFTensor.source:type_name -> hone.v1.Source
+	16, // 9: hone.v1.FromGGUFRequest.MetadataEntry.value:type_name -> hone.v1.Typed
+	17, // 10: hone.v1.FromGGUFRequest.TensorsEntry.value:type_name -> hone.v1.Integers
+	18, // 11: hone.v1.FromGGUFRequest.RopeFactorsEntry.value:type_name -> hone.v1.Floats
+	15, // 12: hone.v1.FromGGUFResponse.TensorsEntry.value:type_name -> hone.v1.Source
+	16, // 13: hone.v1.ToGGUFResponse.MetadataEntry.value:type_name -> hone.v1.Typed
+	19, // 14: hone.v1.Model.Describe:input_type -> hone.v1.Empty
+	1,  // 15: hone.v1.Model.Build:input_type -> hone.v1.BuildRequest
+	3,  // 16: hone.v1.Model.FromGGUF:input_type -> hone.v1.FromGGUFRequest
+	5,  // 17: hone.v1.Model.ToGGUF:input_type -> hone.v1.ToGGUFRequest
+	0,  // 18: hone.v1.Model.Describe:output_type -> hone.v1.ModelDescription
+	2,  // 19: hone.v1.Model.Build:output_type -> hone.v1.BuildResponse
+	4,  // 20: hone.v1.Model.FromGGUF:output_type -> hone.v1.FromGGUFResponse
+	6,  // 21: hone.v1.Model.ToGGUF:output_type -> hone.v1.ToGGUFResponse
+	18, // [18:22] is the sub-list for method output_type
+	14, // [14:18] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_hone_v1_model_proto_init() }
@@ -610,7 +635,7 @@ func file_hone_v1_model_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hone_v1_model_proto_rawDesc), len(file_hone_v1_model_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,43 @@
+package rope
+
+import "github.com/honeml/hone/sdk/fault"
+
+// GGUFFactors is the name of the tensor that holds a divisor for each frequency.
+const GGUFFactors = "rope_freqs.weight"
+
+// GGUF adds the key-values of the scaling to keys, below the architecture's
+// name, and returns the divisors of the frequencies where the scaling is written
+// as a tensor of them ([GGUFFactors]), nil elsewhere.
+func (s Settings) GGUF(keys map[string]any) ([]float32, error) {
+	switch s.Kind {
+	case "default":
+		return nil, nil
+	case "linear":
+		keys["rope.scaling.type"], keys["rope.scaling.factor"] = "linear", float32(s.factor)
+		return nil, nil
+	case "yarn":
+		keys["rope.scaling.type"], keys["rope.scaling.factor"] = "yarn", float32(s.factor)
+		keys["rope.scaling.original_context_length"] = uint32(s.original)
+		keys["rope.scaling.yarn_beta_fast"], keys["rope.scaling.yarn_beta_slow"] = float32(s.fast), float32(s.slow)
+		return nil, nil
+	case "llama3":
+		return s.divisors()
+	case "longrope":
+		if s.attention == 1 {
+			return s.divisors()
+		}
+	}
+	return nil, fault.New(fault.Unsupported, "rope type %q has no place in a GGUF file of this architecture", s.Kind)
+}
+
+func (s Settings) divisors() ([]float32, error) {
+	stretched, _, err := s.Frequencies(0)
+	if err != nil {
+		return nil, err
+	}
+	out := base(s.Theta, s.Width)
+	for i := range out {
+		out[i] /= stretched[i]
+	}
+	return out, nil
+}

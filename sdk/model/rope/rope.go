@@ -1,0 +1,269 @@
+// Package rope computes the frequencies of rotary position embeddings (Su et
+// al., 2021) and of the ways to stretch them beyond a model's length, from the
+// keys by which Hugging Face configurations describe them: rope_theta with
+// rope_scaling, or transformers 5's rope_parameters.
+//
+// The Graph takes frequencies as values, so no backend knows of any of this.
+package rope
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/model/hfconfig"
+)
+
+// Settings are what a configuration says of its rotary embedding.
+type Settings struct {
+	Kind   string  // default, linear, dynamic, yarn, longrope, llama3
+	Theta  float64 // base of the frequencies
+	Width  int     // rotated columns of a head
+	Length int     // max_position_embeddings: the length that the model was made for
+
+	factor      float64
+	original    int // length before stretching
+	low, high   float64
+	fast, slow  float64
+	attention   float64 // attention_factor; 0: by the kind's own rule
+	mscale      float64
+	mscaleAll   float64
+	truncate    bool
+	short, long []float64
+}
+
+// maxWidth bounds a head's rotated columns.
+const maxWidth = 1 << 16
+
+// Options are the architecture's own defaults.
+type Options struct {
+	Theta     float64 // where the configuration names none
+	HeadWidth int
+	Partial   float64 // partial_rotary_factor where absent; 0: 1
+	LayerType string  // the nested object of that name, where rope_parameters has one a layer type
+}
+
+// Read reads the settings of c. What is wrong is kept in c.
+func Read(c *hfconfig.Config, o Options) Settings {
+	s := Settings{Kind: "default", Theta: c.Positive("rope_theta", o.Theta), Length: c.Int("max_position_embeddings", 2048)}
+	partial := o.Partial
+	if partial == 0 {
+		partial = 1
+	}
+	partial = c.Positive("partial_rotary_factor", partial)
+	p := parameters(c, o.LayerType)
+	if p != nil {
+		s.Theta = p.Positive("rope_theta", s.Theta)
+		partial = p.Positive("partial_rotary_factor", partial)
+		s.readScaling(c, p)
+	}
+	s.Width = int(float64(o.HeadWidth) * partial)
+	if s.Width > maxWidth {
+		c.Failf("head_dim", "heads of %d columns", o.HeadWidth)
+		s.Width = 2
+	}
+	if s.Width < 2 || s.Width > o.HeadWidth || s.Width%2 != 0 {
+		c.Failf("partial_rotary_factor", "%v of a head of %d columns is no even number of them", partial, o.HeadWidth)
+		s.Width = 2
+	}
+	return s
+}
+
+// parameters finds the object that describes the scaling: rope_scaling, or
+// rope_parameters, there perhaps one for each layer type.
+func parameters(c *hfconfig.Config, layerType string) *hfconfig.Config {
+	p := c.Object("rope_scaling")
+	if p == nil {
+		p = c.Object("rope_parameters")
+	}
+	if p == nil || layerType == "" {
+		return p
+	}
+	if nested := p.Object(layerType); nested != nil {
+		return nested
+	}
+	return p
+}
+
+func (s *Settings) readScaling(c, p *hfconfig.Config) {
+	s.Kind = p.String("rope_type", p.String("type", "default"))
+	s.original = p.Int("original_max_position_embeddings", c.Int("original_max_position_embeddings", s.Length))
+	need := func(key string) float64 {
+		if !p.Has(key) {
+			p.Failf(key, "is missing, rope type %q needs it", s.Kind)
+			return 1
+		}
+		return p.Positive(key, 1)
+	}
+	switch s.Kind {
+	case "default":
+	case "linear", "dynamic":
+		s.factor = need("factor")
+	case "yarn":
+		s.factor = need("factor")
+		s.fast, s.slow = p.Positive("beta_fast", 32), p.Positive("beta_slow", 1)
+		s.attention = p.Float("attention_factor", 0)
+		s.mscale, s.mscaleAll = p.Float("mscale", 0), p.Float("mscale_all_dim", 0)
+		s.truncate = p.Bool("truncate", true)
+	case "llama3":
+		s.factor, s.low, s.high = need("factor"), need("low_freq_factor"), need("high_freq_factor")
+		if !(s.high > s.low) {
+			p.Failf("high_freq_factor", "%v is not above low_freq_factor %v", s.high, s.low)
+			s.high = s.low + 1
+		}
+	case "longrope", "su":
+		s.Kind = "longrope"
+		s.short, s.long = p.Floats("short_factor"), p.Floats("long_factor")
+		s.factor = p.Positive("factor", float64(s.Length)/float64(s.original))
+		s.attention = p.Float("attention_factor", 0)
+	default:
+		p.Failf("rope_type", "%q is not known; known are default, linear, dynamic, yarn, longrope, llama3", s.Kind)
+	}
+}
+
+// Context is the longest document, in tokens, that the settings are good for:
+// the model's own length, stretched where the kind of scaling starts from it.
+func (s Settings) Context() int {
+	switch s.Kind {
+	case "linear", "dynamic":
+		return int(float64(s.Length) * s.factor)
+	case "yarn":
+		return max(s.Length, int(float64(s.original)*s.factor))
+	}
+	return s.Length
+}
+
+// Frequencies are the angles a token of each pair of columns, for documents of
+// up to maxLength tokens (0: the model's own length), and the factor on cosines
+// and sines. transformers chooses by the length that it sees; hone once, by
+// maxLength.
+func (s Settings) Frequencies(maxLength int) (freq []float32, factor float32, err error) {
+	if maxLength <= 0 {
+		maxLength = s.Length
+	}
+	switch s.Kind {
+	case "linear":
+		return scaled(base(s.Theta, s.Width), func(_ int, f float64) float64 { return f / s.factor }), 1, nil
+	case "dynamic":
+		return s.dynamic(maxLength), 1, nil
+	case "yarn":
+		return s.yarn()
+	case "llama3":
+		return scaled(base(s.Theta, s.Width), s.llama3), 1, nil
+	case "longrope":
+		return s.longrope(maxLength)
+	}
+	return base(s.Theta, s.Width), 1, nil
+}
+
+// base is θ^(−2i/width), with the roundings of float32 arithmetic, in which
+// transformers computes it.
+func base(theta float64, width int) []float32 {
+	out := make([]float32, width/2)
+	for i := range out {
+		exponent := float32(2*i) / float32(width)
+		out[i] = 1 / float32(math.Pow(theta, float64(exponent)))
+	}
+	return out
+}
+
+func scaled(freq []float32, f func(i int, freq float64) float64) []float32 {
+	for i := range freq {
+		freq[i] = float32(f(i, float64(freq[i])))
+	}
+	return freq
+}
+
+// dynamic is NTK-aware scaling by length: a larger base beyond the model's own
+// length.
+func (s Settings) dynamic(maxLength int) []float32 {
+	length := math.Max(float64(maxLength), float64(s.Length))
+	stretch := s.factor*length/float64(s.Length) - (s.factor - 1)
+	width := float64(s.Width)
+	return base(s.Theta*math.Pow(stretch, width/(width-2)), s.Width)
+}
+
+// llama3 leaves short wavelengths, stretches long ones and blends between
+// (Grattafiori et al., 2024).
+func (s Settings) llama3(_ int, f float64) float64 {
+	wavelength := 2 * math.Pi / f
+	original := float64(s.original)
+	switch {
+	case wavelength > original/s.low:
+		return f / s.factor
+	case wavelength < original/s.high:
+		return f
+	}
+	smooth := (original/wavelength - s.low) / (s.high - s.low)
+	return (1-smooth)*f/s.factor + smooth*f
+}
+
+// yarn blends interpolated and original frequencies by how often a pair turns
+// within the original length (Peng et al., 2023).
+func (s Settings) yarn() ([]float32, float32, error) {
+	width := float64(s.Width)
+	// turning is the index of the pair that turns n times in the original length.
+	turning := func(n float64) float64 {
+		return width * math.Log(float64(s.original)/(n*2*math.Pi)) / (2 * math.Log(s.Theta))
+	}
+	low, high := turning(s.fast), turning(s.slow)
+	if s.truncate {
+		low, high = math.Floor(low), math.Ceil(high)
+	}
+	low, high = math.Max(low, 0), math.Min(high, width-1)
+	if low == high {
+		high += 0.001
+	}
+	freq := scaled(base(s.Theta, s.Width), func(i int, f float64) float64 {
+		ramp := math.Min(1, math.Max(0, (float64(i)-low)/(high-low)))
+		return f/s.factor*ramp + f*(1-ramp)
+	})
+	temperature := func(m float64) float64 {
+		if s.factor <= 1 {
+			return 1
+		}
+		return 0.1*m*math.Log(s.factor) + 1
+	}
+	factor := s.attention
+	switch {
+	case factor != 0:
+	case s.mscale != 0 && s.mscaleAll != 0:
+		factor = temperature(s.mscale) / temperature(s.mscaleAll)
+	default:
+		factor = temperature(1)
+	}
+	return freq, float32(factor), nil
+}
+
+// longrope divides each frequency by a factor of its own, one list for
+// documents within the original length and one beyond (Ding et al., 2024).
+func (s Settings) longrope(maxLength int) ([]float32, float32, error) {
+	factors, name := s.short, "short_factor"
+	if maxLength > s.original {
+		factors, name = s.long, "long_factor"
+	}
+	if len(factors) != s.Width/2 {
+		return nil, 0, fmt.Errorf("%s has %d numbers, want one for each of %d pairs", name, len(factors), s.Width/2)
+	}
+	freq := scaled(base(s.Theta, s.Width), func(i int, f float64) float64 { return f / factors[i] })
+	attention := s.attention
+	if attention == 0 {
+		attention = 1
+		if s.factor > 1 {
+			attention = math.Sqrt(1 + math.Log(s.factor)/math.Log(float64(s.original)))
+		}
+	}
+	return freq, float32(attention), nil
+}
+
+// Note records the settings in a Graph, for people and exported configurations.
+func (s Settings) Note(b *graph.Builder) {
+	b.Note("rope.type", s.Kind)
+	b.Note("rope.theta", strconv.FormatFloat(s.Theta, 'g', -1, 64))
+	b.Note(ContextNote, strconv.Itoa(s.Context()))
+}
+
+// ContextNote is the key of the Graph's note that holds the longest document
+// that the model is good for, in tokens.
+const ContextNote = "context_length"
