@@ -11,6 +11,8 @@
 // side as little-endian bytes at any alignment, as weight files hold it; those
 // named Widen and Narrow take it as []uint16 in the machine's own order.
 //
+// DecodeFloat32 and EncodeFloat32 complete the set, for callers that choose by type.
+//
 // It is not for arithmetic on 16-bit values.
 package halffloat
 

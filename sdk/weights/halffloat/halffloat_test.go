@@ -188,10 +188,26 @@ func TestSlices(t *testing.T) {
 	}
 }
 
+func TestFloat32(t *testing.T) {
+	want := []float32{1, -2.5, float32(math.Inf(1)), 1e-45}
+	data := make([]byte, 17)[1:]
+	EncodeFloat32(data, want)
+	if string(data[4:8]) != "\x00\x00\x20\xc0" {
+		t.Errorf("-2.5 is % x", data[4:8])
+	}
+	got := make([]float32, 4)
+	DecodeFloat32(got, data)
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("%v came back as %v", want[i], got[i])
+		}
+	}
+}
+
 func TestShortSourcePanics(t *testing.T) {
 	// Capacity beyond the length is another tensor's memory.
 	short := make([]byte, 16)[:6]
-	for name, decode := range map[string]func([]float32, []byte){"float16": DecodeFloat16, "bfloat16": DecodeBFloat16} {
+	for name, decode := range map[string]func([]float32, []byte){"float16": DecodeFloat16, "bfloat16": DecodeBFloat16, "float32": DecodeFloat32} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -89,6 +89,33 @@ func EncodeBFloat16(dst []byte, src []float32) {
 	}
 }
 
+// DecodeFloat32 reads the first len(dst) float32 of src, 4*len(dst) bytes: no
+// conversion, but the bytes may stand at any address, and the machine's order
+// need not be the file's. It panics where src is shorter.
+func DecodeFloat32(dst []float32, src []byte) {
+	src = src[:len(src):len(src)][:4*len(dst)]
+	if littleEndian {
+		copy(asBytes(dst), src)
+		return
+	}
+	for i := range dst {
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
+	}
+}
+
+// EncodeFloat32 writes src into the first 4*len(src) bytes of dst. It panics
+// where dst is shorter.
+func EncodeFloat32(dst []byte, src []float32) {
+	dst = dst[:len(dst):len(dst)][:4*len(src)]
+	if littleEndian {
+		copy(dst, asBytes(src))
+		return
+	}
+	for i, f := range src {
+		binary.LittleEndian.PutUint32(dst[4*i:], math.Float32bits(f))
+	}
+}
+
 // WidenFloat16 converts the first len(dst) halves of src. It panics where src is
 // shorter.
 func WidenFloat16(dst []float32, src []uint16) {
@@ -141,10 +168,11 @@ func NarrowBFloat16(dst []uint16, src []float32) {
 	}
 }
 
-// littleEndian tells whether the bytes of a []uint16 stand as files hold them.
+// littleEndian tells whether numbers in memory stand as files hold them.
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
 // asBytes is the memory of s.
-func asBytes(s []uint16) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 2*len(s))
+func asBytes[T uint16 | float32](s []T) []byte {
+	var element T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), int(unsafe.Sizeof(element))*len(s))
 }
