@@ -16,8 +16,7 @@ import (
 // A Connection is a logger plugin that runs.
 type Connection interface {
 	Logger() logger.Logger
-	// Exited is closed when the plugin's process has ended.
-	Exited() <-chan struct{}
+	// Close ends the plugin's process; it may have ended already.
 	Close(ctx context.Context) error
 }
 
