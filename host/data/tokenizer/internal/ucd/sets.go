@@ -1,7 +1,6 @@
 package ucd
 
 import (
-	"slices"
 	"sort"
 )
 
@@ -50,8 +49,7 @@ var categorySets = map[string]Set{
 }
 
 // Ranges returns the code points of a general category, by its one- or
-// two-letter name, sorted and disjoint; or of "Space" (\s), "Word" (\w as
-// split patterns have it) and "Any".
+// two-letter name, sorted and disjoint; or of "Space" (\s), "Word" ([\w]) and "Any".
 func Ranges(name string) ([]Range, bool) {
 	switch name {
 	case "Any":
@@ -88,19 +86,14 @@ func setRanges(s Set) []Range {
 	return out
 }
 
-// patternWord is \w of Oniguruma: unlike the regex crate's it leaves out the
-// joiners and takes in the superscripts and fractions of Latin-1.
+// patternWord is [\w] of Oniguruma: the regex crate's \w without the joiners.
 func patternWord() []Range {
-	var out []Range
+	out := make([]Range, 0, len(wordRanges))
 	for _, s := range wordRanges {
 		if s.first <= 0x200C && 0x200D <= s.last {
 			continue
 		}
 		out = append(out, Range{s.first, s.last})
 	}
-	for _, r := range []rune{0xB2, 0xB3, 0xB9, 0xBC, 0xBD, 0xBE} {
-		out = append(out, Range{r, r})
-	}
-	slices.SortFunc(out, func(a, b Range) int { return int(a.First - b.First) })
 	return out
 }

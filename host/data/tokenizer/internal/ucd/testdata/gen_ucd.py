@@ -70,7 +70,7 @@ def main():
             "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po "
             "S Sm Sc Sk So Z Zs Zl Zp C Cn Cc Cf Co").split()},
         "Space": matched(r"\s"),
-        "Word": matched(r"\w"),
+        "Word": matched(r"[\w]"),
         "IsSpace": digest(space),
         "IsNumeric": split_from(pre_tokenizers.Digits(False), "!"),
         "IsWord": digest({c for c in CODE_POINTS if c not in space
