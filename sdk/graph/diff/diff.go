@@ -1,0 +1,256 @@
+// Package diff differentiates a Graph. It adds no operations: what it gives is a
+// [Schedule] over the same nodes, forward and backward, which says for each
+// backward step which gradients it computes, where it adds to one that is there
+// already, and which values of the forward pass it reads. So a backend knows, before
+// anything runs, what has to be kept, and computes nothing that no trainable
+// parameter needs.
+//
+// The derivative of each operation is the backend's; package interp has it in
+// float64. That of map is symbolic, and stands in the schedule.
+package diff
+
+import (
+	"fmt"
+
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/expr"
+)
+
+// A Kind is what a step does.
+type Kind int
+
+// The kinds of steps.
+const (
+	// Forward computes the outputs of a node.
+	Forward Kind = iota
+	// Loss computes the objective and the gradient of the logits.
+	Loss
+	// Backward computes gradients of a node's inputs and parameters from those of
+	// its outputs.
+	Backward
+)
+
+// A Step is one step of a schedule.
+type Step struct {
+	Kind Kind
+	Node int // index into Graph.Nodes; −1 for Loss
+
+	// The rest is for Backward steps.
+
+	// Inputs are the input gradients to compute, in the order of the node's
+	// inputs. A value that is two inputs of a node stands twice.
+	Inputs []InputGradient
+	// Params are the parameter gradients to compute, each once.
+	Params []ParamGradient
+	// Reads lists the forward values that the step needs, each once: what has to
+	// be kept or computed again.
+	Reads []graph.ValueID
+	// OutputGradients says, for each output, whether it has a gradient; one that
+	// nothing used has none, which counts as zero.
+	OutputGradients []bool
+}
+
+// An InputGradient is the gradient of an input of a node.
+type InputGradient struct {
+	Input int // index into Node.Inputs
+	Value graph.ValueID
+	// Accumulate: the value has a gradient already; add to it. Else write.
+	Accumulate bool
+	// Derivative, for map, is the derivative of the expression by this input.
+	Derivative *expr.Node
+}
+
+// A ParamGradient is the gradient of a trainable parameter.
+type ParamGradient struct {
+	Param graph.ParamID
+	// Accumulate: an earlier step of this micro-batch wrote to it. (Gradients are
+	// summed over micro-batches too; that is the backend's.)
+	Accumulate bool
+	// Derivative, for map, is the derivative of the expression by this parameter.
+	Derivative *expr.Node
+}
+
+// A Schedule is a training step of one micro-batch: every forward step, the
+// loss, the backward steps.
+type Schedule struct {
+	Graph   *graph.Graph
+	Adapter string // the adapter that is on; "" for none
+	Steps   []Step
+	// Wanted says for each value whether its gradient is computed.
+	Wanted []bool
+}
+
+// Options say what is differentiated.
+type Options struct {
+	// Adapter names the adapter that is on. Its parameters and the model's own
+	// are differentiated as far as they are trainable.
+	Adapter string
+}
+
+// Differentiate gives the schedule of a training step of g. A Graph without a
+// trainable parameter that the logits depend on is an error.
+func Differentiate(g *graph.Graph, o Options) (*Schedule, error) {
+	d := &differentiator{g: g, adapter: o.Adapter, needs: make([]bool, len(g.Values)), flows: make([]bool, len(g.Values))}
+	s := &Schedule{Graph: g, Adapter: o.Adapter, Wanted: make([]bool, len(g.Values))}
+	for i, n := range g.Nodes {
+		s.Steps = append(s.Steps, Step{Kind: Forward, Node: i})
+		d.markNeeds(n)
+	}
+	if !d.needs[g.Logits] {
+		return nil, fmt.Errorf("diff: the logits depend on no trainable parameter")
+	}
+	s.Steps = append(s.Steps, Step{Kind: Loss, Node: -1, Reads: []graph.ValueID{g.Logits}})
+	d.flows[g.Logits] = true
+	s.Wanted[g.Logits] = true
+	written := make([]bool, len(g.Values))
+	written[g.Logits] = true
+	writtenParam := make([]bool, len(g.Params))
+	for i := len(g.Nodes) - 1; i >= 0; i-- {
+		step, ok, err := d.backward(i, written, writtenParam)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		for _, in := range step.Inputs {
+			s.Wanted[in.Value] = true
+		}
+		s.Steps = append(s.Steps, step)
+	}
+	return s, nil
+}
+
+type differentiator struct {
+	g       *graph.Graph
+	adapter string
+	// needs says for each value whether a trainable parameter is upstream of it.
+	needs []bool
+	// flows says for each value whether the loss depends on it.
+	flows []bool
+}
+
+// Active is the adapter of op that is on under the name adapter, or nil.
+func Active(op graph.Op, adapter string) *graph.Adapter {
+	if a := graph.AdapterOf(op); a != nil && adapter != "" && a.Name == adapter {
+		return a
+	}
+	return nil
+}
+
+// trained lists the trainable parameters of op that count under the adapter.
+func (d *differentiator) trained(op graph.Op) []graph.ParamID {
+	a := graph.AdapterOf(op)
+	active := Active(op, d.adapter)
+	var out []graph.ParamID
+	seen := map[graph.ParamID]bool{}
+	for _, id := range graph.ParamsOf(op) {
+		p := d.g.Params[id]
+		off := a != nil && active == nil && p.Adapter == a.Name
+		if p.Trainable && !off && !seen[id] {
+			seen[id] = true
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+func (d *differentiator) markNeeds(n *graph.Node) {
+	needs := len(d.trained(n.Op)) > 0
+	for _, v := range n.Inputs {
+		needs = needs || d.needs[v]
+	}
+	for _, v := range n.Outputs {
+		d.needs[v] = needs && d.g.Values[v].Type != graph.Index
+	}
+}
+
+// backward is the backward step of node i, if anything flows through it.
+func (d *differentiator) backward(i int, written, writtenParam []bool) (Step, bool, error) {
+	n := d.g.Nodes[i]
+	step := Step{Kind: Backward, Node: i}
+	flows := false
+	for _, v := range n.Outputs {
+		step.OutputGradients = append(step.OutputGradients, written[v])
+		flows = flows || written[v]
+	}
+	if !flows {
+		return step, false, nil
+	}
+	for k, v := range n.Inputs {
+		if !d.needs[v] || !passes(n.Op, k) {
+			continue
+		}
+		step.Inputs = append(step.Inputs, InputGradient{Input: k, Value: v, Accumulate: written[v]})
+		written[v] = true
+	}
+	for _, id := range d.trained(n.Op) {
+		if d.g.Params[id].Adapter == "" && !differentiable(n.Op, id) {
+			continue
+		}
+		step.Params = append(step.Params, ParamGradient{Param: id, Accumulate: writtenParam[id]})
+		writtenParam[id] = true
+	}
+	if len(step.Inputs) == 0 && len(step.Params) == 0 {
+		return step, false, nil
+	}
+	if m, ok := n.Op.(*graph.Map); ok {
+		if err := derive(m, &step); err != nil {
+			return step, false, fmt.Errorf("diff: node %q: %w", n.Name, err)
+		}
+	}
+	step.Reads = reads(d.g, n, &step, Active(n.Op, d.adapter))
+	return step, true, nil
+}
+
+// passes reports whether an operation gives its input k a gradient: indices have
+// none.
+func passes(op graph.Op, k int) bool {
+	_, expert := op.(*graph.ExpertLinear)
+	return !expert || k != 1
+}
+
+// differentiable reports whether a parameter of op has a gradient: a route's
+// bias, which only steers the choice, has none.
+func differentiable(op graph.Op, id graph.ParamID) bool {
+	r, ok := op.(*graph.Route)
+	return !ok || r.Bias != id
+}
+
+// derive puts the derivatives of a map's expression into its step.
+func derive(m *graph.Map, step *Step) error {
+	e, err := m.Parse()
+	if err != nil {
+		return err
+	}
+	for i := range step.Inputs {
+		for arg, a := range m.Args {
+			if a.Param == graph.NoParam && a.Input == step.Inputs[i].Input {
+				step.Inputs[i].Derivative = e.Derivative(arg)
+			}
+		}
+	}
+	for i := range step.Params {
+		// A parameter under two names counts through each: the derivatives add.
+		for arg, a := range m.Args {
+			if a.Param != step.Params[i].Param {
+				continue
+			}
+			d := e.Derivative(arg)
+			if step.Params[i].Derivative != nil {
+				d = expr.Sum(step.Params[i].Derivative, d)
+			}
+			step.Params[i].Derivative = d
+		}
+	}
+	return nil
+}
+
+// ForwardOnly is the schedule that computes the logits and nothing else.
+func ForwardOnly(g *graph.Graph, o Options) *Schedule {
+	s := &Schedule{Graph: g, Adapter: o.Adapter, Wanted: make([]bool, len(g.Values))}
+	for i := range g.Nodes {
+		s.Steps = append(s.Steps, Step{Kind: Forward, Node: i})
+	}
+	return s
+}

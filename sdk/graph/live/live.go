@@ -1,0 +1,163 @@
+// Package live finds out from when to when each value and gradient of a schedule
+// is needed, and lays them out in one piece of memory so that those needed at
+// the same time do not overlap.
+package live
+
+import (
+	"slices"
+
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+)
+
+// A Buffer is memory that a schedule needs for a while: for a value between one
+// computation of it and its last use, or for a value's gradient.
+type Buffer struct {
+	Value    graph.ValueID
+	Gradient bool
+	From, To int // the first and last step that touch it, indices into Schedule.Steps
+}
+
+// Overlaps reports whether a and b are needed at the same time.
+func (a Buffer) Overlaps(b Buffer) bool { return a.From <= b.To && b.From <= a.To }
+
+// Buffers are the buffers of a schedule, in order of From. A value that is
+// computed again has one buffer for each time. In a schedule without a backward
+// pass the logits live to the end.
+//
+// An operation's auxiliary results, such as attention's log-sum-exp, live as long
+// as its output.
+func Buffers(s *diff.Schedule) []Buffer {
+	c := collector{
+		values: fill(len(s.Graph.Values)), gradients: fill(len(s.Graph.Values)),
+	}
+	for i, step := range s.Steps {
+		switch step.Kind {
+		case diff.Forward:
+			n := s.Graph.Nodes[step.Node]
+			for _, v := range n.Inputs {
+				c.use(c.values, v, i)
+			}
+			for _, v := range n.Outputs {
+				c.define(c.values, v, false, i)
+			}
+		case diff.Loss:
+			c.use(c.values, s.Graph.Logits, i)
+			c.define(c.gradients, s.Graph.Logits, true, i)
+		case diff.Backward:
+			c.backward(s, step, i)
+		}
+	}
+	if last := len(s.Steps) - 1; last >= 0 && s.Steps[last].Kind == diff.Forward {
+		c.use(c.values, s.Graph.Logits, last)
+	}
+	return c.buffers
+}
+
+type collector struct {
+	buffers           []Buffer
+	values, gradients []int // index of a value's latest buffer, −1 before any
+}
+
+func fill(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = -1
+	}
+	return out
+}
+
+func (c *collector) define(latest []int, v graph.ValueID, gradient bool, step int) {
+	latest[v] = len(c.buffers)
+	c.buffers = append(c.buffers, Buffer{Value: v, Gradient: gradient, From: step, To: step})
+}
+
+func (c *collector) use(latest []int, v graph.ValueID, step int) {
+	if latest[v] >= 0 {
+		c.buffers[latest[v]].To = step
+	}
+}
+
+func (c *collector) backward(s *diff.Schedule, step diff.Step, i int) {
+	n := s.Graph.Nodes[step.Node]
+	for _, v := range step.Reads {
+		c.use(c.values, v, i)
+	}
+	for k, v := range n.Outputs {
+		if step.OutputGradients[k] {
+			c.use(c.gradients, v, i)
+		}
+	}
+	for _, in := range step.Inputs {
+		if in.Accumulate {
+			c.use(c.gradients, in.Value, i)
+		} else {
+			c.define(c.gradients, in.Value, true, i)
+		}
+	}
+}
+
+// Layout places buffers of the given sizes in one piece of memory: it returns
+// the offset of each and the size of the piece. Buffers that overlap in time do
+// not overlap in memory. Offsets are multiples of align. The result depends on
+// the arguments alone: the largest buffer is placed first, each at the lowest
+// offset where it fits.
+func Layout(buffers []Buffer, sizes []int64, align int64) (offsets []int64, total int64) {
+	order := make([]int, len(buffers))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case sizes[a] > sizes[b]:
+			return -1
+		case sizes[a] < sizes[b]:
+			return 1
+		}
+		return 0
+	})
+	offsets = make([]int64, len(buffers))
+	var placed []int // in order of offset
+	for _, i := range order {
+		at := int64(0)
+		for _, j := range placed {
+			if !buffers[i].Overlaps(buffers[j]) || sizes[j] == 0 {
+				continue
+			}
+			if offsets[j] >= at+sizes[i] {
+				break
+			}
+			at = max(at, roundUp(offsets[j]+sizes[j], align))
+		}
+		offsets[i] = at
+		total = max(total, at+sizes[i])
+		place, _ := slices.BinarySearchFunc(placed, at, func(j int, offset int64) int {
+			if offsets[j] <= offset {
+				return -1
+			}
+			return 1
+		})
+		placed = slices.Insert(placed, place, i)
+	}
+	return offsets, roundUp(total, align)
+}
+
+func roundUp(n, align int64) int64 { return (n + align - 1) / align * align }
+
+// Peak is the most memory that the buffers need at one step: no layout can do
+// with less.
+func Peak(buffers []Buffer, sizes []int64) int64 {
+	change := map[int]int64{}
+	last := 0
+	for i, b := range buffers {
+		change[b.From] += sizes[i]
+		change[b.To+1] -= sizes[i]
+		last = max(last, b.To+1)
+	}
+	var now, peak int64
+	for step := 0; step <= last; step++ {
+		now += change[step]
+		peak = max(peak, now)
+	}
+	return peak
+}
