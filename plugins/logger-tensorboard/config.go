@@ -76,6 +76,9 @@ func readState(path string) (state, error) {
 func writeState(path string, s state) error {
 	data, err := json.Marshal(s)
 	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o777)
+	}
+	if err == nil {
 		err = os.WriteFile(path+".new", append(data, '\n'), 0o666)
 	}
 	if err == nil {

@@ -191,8 +191,9 @@ func TestLives(t *testing.T) {
 	}
 }
 
-// TestTornAnywhere cuts the newest file at every byte, as a crash of the machine
-// may, and goes on from what the logger then says that it has.
+// TestTornAnywhere cuts the newest file all over, as a crash of the machine may,
+// and goes on from what the logger then says that it has. (Package events' test
+// cuts at every byte; here each cut costs syncs.)
 func TestTornAnywhere(t *testing.T) {
 	records := []logger.Record{record(1, 1, 1), record(1, 2, 2), record(1, 3, 3)}
 	master := t.TempDir()
@@ -206,7 +207,7 @@ func TestTornAnywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for cut := range whole {
+	for cut := 0; cut < len(whole); cut += 5 {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "tensorboard", filepath.Base(paths[0]))
 		if err := os.Mkdir(filepath.Dir(path), 0o777); err != nil {

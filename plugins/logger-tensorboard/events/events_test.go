@@ -120,7 +120,7 @@ func TestMark(t *testing.T) {
 	for i := range order {
 		for j := range order {
 			if order[i].After(order[j]) != (i > j) {
-				t.Errorf("%v after %v: %v", order[i], order[j], !(i > j))
+				t.Errorf("%v after %v: %v", order[i], order[j], i <= j)
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func TestFrameReader(t *testing.T) {
 	t.Run("cut anywhere", func(t *testing.T) {
 		for cut := range ends[1] {
 			frames, err := readAll(whole[:cut])
-			want := error(ErrTorn)
+			want := ErrTorn
 			if cut == 0 || cut == ends[0] {
 				want = io.EOF
 			}

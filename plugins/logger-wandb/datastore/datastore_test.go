@@ -30,7 +30,7 @@ func goldenRecords() []Record {
 			OS: "linux", Started: time.Unix(1700000000, 0), Args: []string{"run", "x.hcl"},
 			Program: "hone", Root: "/r", Host: "box", CPUs: 2, WriterID: "w",
 		},
-		Metric{Name: "step"},
+		Metric{Name: "step", Hidden: true},
 		Metric{Name: "train/loss", StepMetric: "step"},
 		Summary{one("2.5", "train/loss"), one("3", "_wandb", "runtime")},
 		History{Step: 12, Items: []Item{one("NaN", "train/loss"), one("12", "_step")}},
@@ -223,6 +223,8 @@ func TestParse(t *testing.T) {
 			want.Summary = record
 		case Metric:
 			want.Metric = &Metric{Name: record.Name}
+		case Output:
+			want.Output = record.Text
 		case Exit:
 			want.Exit = true
 		}
@@ -245,7 +247,7 @@ func TestMark(t *testing.T) {
 	for i := range order {
 		for j := range order {
 			if order[i].After(order[j]) != (i > j) {
-				t.Errorf("%v after %v: %v", order[i], order[j], !(i > j))
+				t.Errorf("%v after %v: %v", order[i], order[j], i <= j)
 			}
 		}
 	}

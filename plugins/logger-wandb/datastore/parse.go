@@ -17,6 +17,7 @@ type Parsed struct {
 	History *History
 	Summary Summary
 	Metric  *Metric // its Name alone
+	Output  string  // the text of console output
 	Exit    bool
 }
 
@@ -53,6 +54,8 @@ func (p *Parsed) set(field protowire.Number, kind protowire.Type, value []byte) 
 		p.Summary = parseItems(value, updates)
 	case recordMetric:
 		p.Metric = &Metric{Name: text(value, metricName)}
+	case recordOutputRaw:
+		p.Output = text(value, outputText)
 	case recordExit:
 		p.Exit = true
 	}

@@ -37,6 +37,7 @@ const (
 	historyStep = 2
 	stepNum     = 1
 	metricName  = 1
+	outputText  = 3
 
 	runID        = 1
 	runEntity    = 2
@@ -189,11 +190,12 @@ type Metric struct {
 	Name string
 	// StepMetric is the name that the metric is drawn over; empty: the row's step.
 	StepMetric string
+	Hidden     bool // no chart is drawn of it unasked
 }
 
 func (Metric) kind() protowire.Number { return recordMetric }
 func (m Metric) message() message {
-	options := message(nil).bool(1, m.StepMetric != "").bool(3, true) // step_sync, defined
+	options := message(nil).bool(1, m.StepMetric != "").bool(2, m.Hidden).bool(3, true) // step_sync, hidden, defined
 	return message(nil).text(metricName, m.Name).text(4, m.StepMetric).sub(6, options)
 }
 
@@ -218,7 +220,7 @@ type Output struct {
 
 func (Output) kind() protowire.Number { return recordOutputRaw }
 func (o Output) message() message {
-	return message(nil).bool(1, !o.Stderr).time(2, o.Time).text(3, o.Text)
+	return message(nil).bool(1, !o.Stderr).time(2, o.Time).text(outputText, o.Text)
 }
 
 // An Environment is the machine and the program that write.

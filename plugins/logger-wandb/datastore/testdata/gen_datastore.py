@@ -53,7 +53,7 @@ def records():
 
     r = pb.Record(num=4)
     r.metric.name = "step"
-    r.metric.options.defined = True
+    r.metric.options.defined = r.metric.options.hidden = True
     yield r
 
     r = pb.Record(num=5)
