@@ -260,7 +260,7 @@ func bindToProto(req *BindRequest) (*pb.BindRequest, error) {
 	return &pb.BindRequest{
 		Graph: wire.GraphToProto(req.Graph),
 		Settings: &pb.Settings{
-			Adapter: s.Adapter, Seed: s.Seed, Precision: s.Precision, WeightType: s.WeightType, MaxLength: int64(s.MaxLength),
+			Adapter: s.Adapter, Seed: s.Seed, Precision: s.Precision, WeightType: s.WeightType, StoredType: s.StoredType, MaxLength: int64(s.MaxLength),
 			TokensPerStep: int64(s.TokensPerStep), Config: block,
 			Optimizer: &pb.Optimizer{
 				Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: o.Epsilon, WeightDecay: o.WeightDecay, MaxGradNorm: o.MaxGradNorm,

@@ -108,6 +108,7 @@ type Settings struct {
 	Seed          uint64 // of initialisation and dropout
 	Precision     string // what activations are computed in
 	WeightType    string // how frozen weights are held; "auto" is the backend's choice
+	StoredType    string // what most of the checkpoint's weights are: "bfloat16", "q4_1", …
 	MaxLength     int    // the longest document, in tokens
 	TokensPerStep int    // an upper bound on a step's tokens, for estimates
 	Optimizer     Optimizer

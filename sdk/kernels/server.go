@@ -192,7 +192,7 @@ func bindFromProto(m *pb.BindRequest) (*BindRequest, error) {
 	req := &BindRequest{
 		Graph: g,
 		Settings: Settings{
-			Adapter: s.GetAdapter(), Seed: s.GetSeed(), Precision: s.GetPrecision(), WeightType: s.GetWeightType(),
+			Adapter: s.GetAdapter(), Seed: s.GetSeed(), Precision: s.GetPrecision(), WeightType: s.GetWeightType(), StoredType: s.GetStoredType(),
 			MaxLength: int(s.GetMaxLength()), TokensPerStep: int(s.GetTokensPerStep()),
 			Optimizer: Optimizer{
 				Beta1: o.GetBeta1(), Beta2: o.GetBeta2(), Epsilon: o.GetEpsilon(), WeightDecay: o.GetWeightDecay(),

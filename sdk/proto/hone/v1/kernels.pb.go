@@ -226,6 +226,7 @@ type Settings struct {
 	TokensPerStep int64                  `protobuf:"varint,6,opt,name=tokens_per_step,json=tokensPerStep,proto3" json:"tokens_per_step,omitempty"`
 	Optimizer     *Optimizer             `protobuf:"bytes,7,opt,name=optimizer,proto3" json:"optimizer,omitempty"`
 	Config        []byte                 `protobuf:"bytes,8,opt,name=config,proto3" json:"config,omitempty"` // the plugin's block as JSON
+	StoredType    string                 `protobuf:"bytes,9,opt,name=stored_type,json=storedType,proto3" json:"stored_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -314,6 +315,13 @@ func (x *Settings) GetConfig() []byte {
 		return x.Config
 	}
 	return nil
+}
+
+func (x *Settings) GetStoredType() string {
+	if x != nil {
+		return x.StoredType
+	}
+	return ""
 }
 
 type Optimizer struct {
@@ -1828,7 +1836,7 @@ const file_hone_v1_kernels_proto_rawDesc = "" +
 	"\bsettings\x18\x02 \x01(\v2\x11.hone.v1.SettingsR\bsettings\x12'\n" +
 	"\x06limits\x18\x03 \x01(\v2\x0f.hone.v1.LimitsR\x06limits\x12'\n" +
 	"\x06phases\x18\x04 \x01(\v2\x0f.hone.v1.PhasesR\x06phases\x12\x1a\n" +
-	"\bprevious\x18\x05 \x01(\fR\bprevious\"\x88\x02\n" +
+	"\bprevious\x18\x05 \x01(\fR\bprevious\"\xa9\x02\n" +
 	"\bSettings\x12\x18\n" +
 	"\aadapter\x18\x01 \x01(\tR\aadapter\x12\x12\n" +
 	"\x04seed\x18\x02 \x01(\x04R\x04seed\x12\x1c\n" +
@@ -1839,7 +1847,9 @@ const file_hone_v1_kernels_proto_rawDesc = "" +
 	"max_length\x18\x05 \x01(\x03R\tmaxLength\x12&\n" +
 	"\x0ftokens_per_step\x18\x06 \x01(\x03R\rtokensPerStep\x120\n" +
 	"\toptimizer\x18\a \x01(\v2\x12.hone.v1.OptimizerR\toptimizer\x12\x16\n" +
-	"\x06config\x18\b \x01(\fR\x06config\"\x98\x01\n" +
+	"\x06config\x18\b \x01(\fR\x06config\x12\x1f\n" +
+	"\vstored_type\x18\t \x01(\tR\n" +
+	"storedType\"\x98\x01\n" +
 	"\tOptimizer\x12\x14\n" +
 	"\x05beta1\x18\x01 \x01(\x01R\x05beta1\x12\x14\n" +
 	"\x05beta2\x18\x02 \x01(\x01R\x05beta2\x12\x18\n" +
