@@ -131,9 +131,9 @@ func (f *fakeServer) stream(data []byte) {
 // TestWandbSync uploads the run to a fake server with both of wandb's clients: the
 // Python one of wandb sync, and wandb-core.
 func TestWandbSync(t *testing.T) {
+	python(t)
 	for _, command := range []string{"sync", "beta sync"} {
 		t.Run(command, func(t *testing.T) {
-			python(t)
 			folder := threeLives(t)
 			server := newFakeServer(t)
 			args := append([]string{"-m", "wandb"}, append(strings.Fields(command), folder)...)

@@ -51,7 +51,7 @@ func (p *Parsed) set(field protowire.Number, kind protowire.Type, value []byte) 
 	case recordHistory:
 		p.History = parseHistory(value)
 	case recordSummary:
-		p.Summary = parseItems(value, updates)
+		p.Summary = parseItems(value)
 	case recordMetric:
 		p.Metric = &Metric{Name: text(value, metricName)}
 	case recordOutputRaw:
@@ -78,7 +78,7 @@ func parseRun(b []byte) *Run {
 }
 
 func parseHistory(b []byte) *History {
-	h := &History{Items: parseItems(b, historyItem)}
+	h := &History{Items: parseItems(b)}
 	fields([]byte(text(b, historyStep)), func(field protowire.Number, kind protowire.Type, value []byte) {
 		if field == stepNum && kind == protowire.VarintType {
 			h.Step = whole(value)
@@ -87,10 +87,10 @@ func parseHistory(b []byte) *History {
 	return h
 }
 
-func parseItems(b []byte, want protowire.Number) []Item {
+func parseItems(b []byte) []Item {
 	var list []Item
 	fields(b, func(field protowire.Number, kind protowire.Type, value []byte) {
-		if field != want || kind != protowire.BytesType {
+		if field != itemList || kind != protowire.BytesType {
 			return
 		}
 		item := Item{Value: text(value, itemValue)}

@@ -32,8 +32,7 @@ const (
 	itemNestedKey = 2
 	itemValue     = 16
 
-	updates     = 1 // of ConfigRecord and SummaryRecord
-	historyItem = 1
+	itemList    = 1 // of ConfigRecord, SummaryRecord and HistoryRecord
 	historyStep = 2
 	stepNum     = 1
 	metricName  = 1
@@ -131,7 +130,7 @@ func (Run) kind() protowire.Number { return recordRun }
 func (r Run) message() message {
 	m := message(nil).text(runID, r.ID).text(runEntity, r.Entity).text(runProject, r.Project)
 	if len(r.Config) > 0 {
-		m = m.sub(4, items(nil, updates, r.Config))
+		m = m.sub(4, items(r.Config))
 	}
 	m = m.text(6, r.Group).text(7, r.JobType).text(8, r.Name).text(9, r.Notes)
 	for _, tag := range r.Tags {
@@ -146,7 +145,9 @@ type Item struct {
 	Value string
 }
 
-func items(m message, field protowire.Number, list []Item) message {
+// items are a list's items as those three messages have them.
+func items(list []Item) message {
+	var m message
 	for _, item := range list {
 		var one message
 		if len(item.Key) == 1 {
@@ -156,7 +157,7 @@ func items(m message, field protowire.Number, list []Item) message {
 				one = one.element(itemNestedKey, key)
 			}
 		}
-		m = m.sub(field, one.text(itemValue, item.Value))
+		m = m.sub(itemList, one.text(itemValue, item.Value))
 	}
 	return m
 }
@@ -165,13 +166,13 @@ func items(m message, field protowire.Number, list []Item) message {
 type Config []Item
 
 func (Config) kind() protowire.Number { return recordConfig }
-func (c Config) message() message     { return items(nil, updates, c) }
+func (c Config) message() message     { return items(c) }
 
 // A Summary changes the run's latest values.
 type Summary []Item
 
 func (Summary) kind() protowire.Number { return recordSummary }
-func (s Summary) message() message     { return items(nil, updates, s) }
+func (s Summary) message() message     { return items(s) }
 
 // A History is a row of the run's history. Rows' steps must rise; the step stands
 // among the items too, as _step.
@@ -182,7 +183,7 @@ type History struct {
 
 func (History) kind() protowire.Number { return recordHistory }
 func (h History) message() message {
-	return items(nil, historyItem, h.Items).sub(historyStep, message(nil).int64(stepNum, h.Step))
+	return items(h.Items).sub(historyStep, message(nil).int64(stepNum, h.Step))
 }
 
 // A Metric declares a name of the history.

@@ -20,7 +20,9 @@ type metadata struct {
 	WriterID  string    `json:"writerId"`
 }
 
-// writeFiles writes the files that tell people what the log says.
+// writeFiles writes the files that tell people what the log says. That costs a
+// millisecond a file, and an upload writes them anew from the log, so it is done
+// at a run's start and end alone.
 func (r *Run) writeFiles() error {
 	host, _ := os.Hostname()
 	machine, err := json.MarshalIndent(metadata{
@@ -33,19 +35,12 @@ func (r *Run) writeFiles() error {
 	for name, content := range map[string][]byte{
 		"config.yaml":         configYAML(nested(r.settings.Config)),
 		"wandb-metadata.json": append(machine, '\n'),
+		"wandb-summary.json":  []byte(r.summary.json() + "\n"),
 		"output.log":          r.console,
 	} {
 		if err := replaceFile(filepath.Join(r.folder, "files", name), content); err != nil {
 			return fmt.Errorf("cannot write a file of the W&B run: %w", err)
 		}
-	}
-	return r.writeSummary()
-}
-
-func (r *Run) writeSummary() error {
-	content := []byte(r.summary.json() + "\n")
-	if err := replaceFile(filepath.Join(r.folder, "files", "wandb-summary.json"), content); err != nil {
-		return fmt.Errorf("cannot write the summary of the W&B run: %w", err)
 	}
 	return nil
 }

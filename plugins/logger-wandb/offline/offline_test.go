@@ -19,6 +19,7 @@ import (
 
 var began = time.Unix(1_700_000_000, 0)
 
+// settings are those of an attempt; attempts start an hour apart.
 func settings(t *testing.T, attempt int64) Settings {
 	return Settings{
 		ID: "ab12cd34", Project: "support", Name: "support", Directory: "testdata", Attempt: attempt,
@@ -482,5 +483,21 @@ func TestYAML(t *testing.T) {
 		"    \"small\": 1.0e-07\n    \"x\": 2.5e-10\n"
 	if got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+func BenchmarkLog(b *testing.B) {
+	r, err := Open(b.TempDir(), settings(nil, 1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range b.N {
+		one := record(1, int64(i+1), int64(i+1))
+		for n := range 20 {
+			one.Scalars[fmt.Sprintf("train/metric_%d", n)] = float64(i) / 3
+		}
+		if err := r.Log(b.Context(), []logger.Record{one}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -18,7 +18,6 @@ import (
 // already are dropped. What W&B cannot hold, such as an image file that is gone,
 // is left out with a warning: the rest of the record still counts.
 func (r *Run) Log(ctx context.Context, records []logger.Record) error {
-	var logged bool
 	for i := range records {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -30,12 +29,8 @@ func (r *Run) Log(ctx context.Context, records []logger.Record) error {
 		if err := r.logOne(&records[i], mark); err != nil {
 			return err
 		}
-		logged = true
 	}
-	if !logged {
-		return nil
-	}
-	return r.writeSummary()
+	return nil
 }
 
 // logOne writes a record's row, and before it what the row needs: the files to

@@ -73,7 +73,7 @@ func Open(folder string, s Settings) (*Run, error) {
 	r.position = position{step: -1, metrics: map[string]bool{}, summary: tree{}}
 	path := filepath.Join(folder, "run-"+s.ID+".wandb")
 	var err error
-	if r.log, err = datastore.OpenFile(path, r.position.visit); err != nil {
+	if r.log, err = datastore.OpenFile(path, r.visit); err != nil {
 		return nil, err
 	}
 	for _, step := range []func() error{r.begin, r.declareAxis, r.beginAttempt, r.writeFiles} {
