@@ -234,12 +234,18 @@ func TestRuntime(t *testing.T) {
 	r = open(t, folder, 2)
 	log(t, r, record(2, 9, 3))
 	r = open(t, folder, 3)
+	late := record(4, 0, 3)
+	late.Time = r.settings.Start.Add(2 * time.Second)
+	next := late
+	next.Attempt, next.Seq, next.Time = 4, 11, late.Time.Add(time.Second) // the attempt began in this life
+	late.Attempt, late.Seq = 3, 10
+	log(t, r, late, next)
 	finish(t, r, End{Time: r.settings.Start.Add(10 * time.Second)})
 	var got []string
 	for _, row := range read(t, folder).rows {
 		got = append(got, row["_runtime"])
 	}
-	if want := []string{"5", "7", "15", "16"}; !reflect.DeepEqual(got, want) {
+	if want := []string{"5", "7", "15", "16", "18", "19"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	if s := summary(t, folder); fmt.Sprint(s["_wandb"]) != "map[runtime:26]" {

@@ -143,14 +143,16 @@ func leaves(list []datastore.Item, path []string, t tree) ([]datastore.Item, err
 }
 
 // runtimeAt is the run's runtime in seconds at a moment of an attempt. The time
-// between the last row of an attempt and the start of the next does not count.
+// between the last row of an attempt and the start of the next does not count,
+// unless the next began while the logger was open.
 func (r *Run) runtimeAt(t time.Time, attempt int64) float64 {
 	since := r.time
-	if attempt > r.last.Attempt {
+	switch {
+	case attempt == r.last.Attempt || attempt > r.settings.Attempt:
+	case attempt == r.settings.Attempt:
+		since = r.settings.Start
+	default: // an older one, whose start nobody tells
 		since = t
-		if attempt == r.settings.Attempt {
-			since = r.settings.Start
-		}
 	}
 	return r.runtime + max(0, math.Round(t.Sub(since).Seconds()*1e6)/1e6)
 }
