@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -10,15 +11,19 @@ import (
 )
 
 // Decode reads a block's values into target, a pointer to a struct whose fields
-// carry `config:"name"` tags. Keys that the struct lacks are refused, and so are
-// numbers that a field cannot hold exactly: 8.5 or 300 for an int8 is an error,
-// never another number. Strings, numbers and booleans are not converted into
-// each other.
+// carry `config:"name"` tags. Fields without a value keep what they held, so that
+// defaults can be set before; lists and maps are replaced, never merged. Keys that
+// the struct lacks are refused, and so are numbers that a field cannot hold
+// exactly: 8.5 or 300 for an int8 is an error, never another number. Strings,
+// numbers and booleans are not converted into each other. The error is
+// [Diagnostics] with the paths of the attributes; it repeats no string that a user
+// wrote, which may be a secret.
 func Decode(values map[string]any, target any) error {
 	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		Result:           target,
 		TagName:          "config",
 		ErrorUnused:      true,
+		ZeroFields:       true,
 		WeaklyTypedInput: false,
 		MatchName:        func(key, field string) bool { return key == field },
 		DecodeHook:       exactNumbers,
@@ -68,30 +73,53 @@ func exactNumbers(from, to reflect.Value) (any, error) {
 	return value, nil
 }
 
-// asDiagnostics turns mapstructure's list of errors into one diagnostic each.
+// asDiagnostics turns mapstructure's list of errors into one diagnostic each. No
+// diagnostic repeats a value: it may be a secret.
 func asDiagnostics(err error) Diagnostics {
-	var diags Diagnostics
 	lines := []string{err.Error()}
-	if list, ok := err.(*mapstructure.Error); ok { //nolint:errorlint // mapstructure returns it bare
+	var list *mapstructure.Error
+	if errors.As(err, &list) {
 		lines = list.Errors
 	}
+	var diags Diagnostics
 	for _, line := range lines {
+		line = strings.TrimPrefix(line, "error decoding ")
+		if parent, keys, ok := unknownKeys(line); ok {
+			for _, key := range keys {
+				diags = append(diags, Diagnostic{Path: append(splitPath(parent), key), Summary: "unknown attribute"})
+			}
+			continue
+		}
 		d := Diagnostic{Summary: line}
 		if name, rest, ok := quotedPrefix(line); ok {
-			d.Path = strings.Split(name, ".")
+			d.Path = splitPath(name)
 			d.Summary = rest
 		}
+		d.Summary, _, _ = strings.Cut(d.Summary, ", value: ")
 		diags = append(diags, d)
 	}
 	return diags
 }
 
+// unknownKeys reads "'parent' has invalid keys: a, b".
+func unknownKeys(line string) (parent string, keys []string, ok bool) {
+	before, after, ok := strings.Cut(line, "' has invalid keys: ")
+	if !ok || !strings.HasPrefix(before, "'") {
+		return "", nil, false
+	}
+	return before[1:], strings.Split(after, ", "), true
+}
+
 // quotedPrefix splits "'rank' expected type …" into rank and the rest.
 func quotedPrefix(line string) (name, rest string, ok bool) {
-	line = strings.TrimPrefix(line, "error decoding ")
 	if !strings.HasPrefix(line, "'") {
 		return "", "", false
 	}
 	name, rest, ok = strings.Cut(line[1:], "'")
 	return name, strings.TrimLeft(rest, ": "), ok && name != ""
+}
+
+// splitPath reads a name as mapstructure writes it, such as sinks[2].tags[key].
+func splitPath(name string) []string {
+	return strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
 }

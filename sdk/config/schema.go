@@ -12,6 +12,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -53,7 +54,7 @@ type Attribute struct {
 	Doc       string   `json:"doc"`                 // one sentence: what it does, and the unit
 	Required  bool     `json:"required,omitempty"`  // an absent one is an error at the block's line
 	Default   any      `json:"default,omitempty"`   // taken where absent; documentation as well
-	OneOf     []string `json:"one_of,omitempty"`    // the values a string may have; empty: any
+	OneOf     []string `json:"one_of,omitempty"`    // the values a string, or each of a list of strings, may have; empty: any
 	Sensitive bool     `json:"sensitive,omitempty"` // never written to run.json or a log
 }
 
@@ -74,7 +75,8 @@ func (s Schema) Attribute(name string) *Attribute {
 
 // Validate reports what is wrong with the schema itself: names that are empty,
 // doubled or no HCL identifiers, unknown kinds, lists and maps without a type of
-// elements, defaults of the wrong kind, attributes without a Doc.
+// elements, defaults of the wrong kind, OneOf for what is no string, attributes
+// without a Doc.
 func (s Schema) Validate() error {
 	seen := map[string]bool{}
 	for _, a := range s.Attributes {
@@ -87,6 +89,8 @@ func (s Schema) Validate() error {
 			return fmt.Errorf("attribute %q has no documentation", a.Name)
 		case a.Required && a.Default != nil:
 			return fmt.Errorf("attribute %q is required and has a default", a.Name)
+		case len(a.OneOf) > 0 && !a.Type.holdsStrings():
+			return fmt.Errorf("attribute %q: one_of lists strings, its type is %s", a.Name, a.Type)
 		}
 		seen[a.Name] = true
 		if err := a.Type.validate(); err != nil {
@@ -101,7 +105,35 @@ func (s Schema) Validate() error {
 	return nil
 }
 
-func (t Type) validate() error {
+func (t Type) holdsStrings() bool {
+	if t.Kind == List && t.Elem != nil {
+		t = *t.Elem
+	}
+	return t.Kind == String || t.Kind == StringOrNumber
+}
+
+// String is the type as documentation shows it: list of string, whole number.
+func (t Type) String() string {
+	switch {
+	case t.Elem != nil:
+		return string(t.Kind) + " of " + t.Elem.String()
+	case t.Kind == Int:
+		return "whole number"
+	case t.Kind == StringOrNumber:
+		return "string or number"
+	}
+	return string(t.Kind)
+}
+
+// maxDepth bounds how deep lists and maps nest in a type.
+const maxDepth = 8
+
+func (t Type) validate() error { return t.validateAt(0) }
+
+func (t Type) validateAt(depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("lists and maps nest more than %d deep", maxDepth)
+	}
 	switch t.Kind {
 	case String, Number, Int, Bool, StringOrNumber:
 		if t.Elem != nil {
@@ -112,7 +144,7 @@ func (t Type) validate() error {
 		if t.Elem == nil {
 			return fmt.Errorf("a %s without a type of elements", t.Kind)
 		}
-		return t.Elem.validate()
+		return t.Elem.validateAt(depth + 1)
 	}
 	return fmt.Errorf("unknown kind %q", t.Kind)
 }
@@ -122,8 +154,17 @@ func (a Attribute) Check(v any) error {
 	if err := a.Type.check(v); err != nil {
 		return err
 	}
-	if s, ok := v.(string); ok && len(a.OneOf) > 0 && !slices.Contains(a.OneOf, s) {
-		return fmt.Errorf("%q is none of %q", s, a.OneOf)
+	if len(a.OneOf) == 0 {
+		return nil
+	}
+	items, ok := v.([]any)
+	if !ok {
+		items = []any{v}
+	}
+	for _, item := range items {
+		if s, ok := item.(string); ok && !slices.Contains(a.OneOf, s) {
+			return fmt.Errorf("%q is none of %q", s, a.OneOf)
+		}
 	}
 	return nil
 }
@@ -140,7 +181,7 @@ func (t Type) check(v any) error {
 		}
 	case Number, Int:
 		f, ok := number(v)
-		if ok && (t.Kind == Number || f == float64(int64(f))) {
+		if ok && !math.IsNaN(f) && !math.IsInf(f, 0) && (t.Kind == Number || isWhole(f)) {
 			return nil
 		}
 	case StringOrNumber:
@@ -173,8 +214,11 @@ func (t Type) check(v any) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%v (%T) is no %s", v, v, t.Kind)
+	return fmt.Errorf("a value of type %T is no %s", v, t)
 }
+
+// isWhole reports whether f is a whole number that a float64 holds exactly.
+func isWhole(f float64) bool { return f == math.Trunc(f) && math.Abs(f) <= 1<<53 }
 
 func number(v any) (float64, bool) {
 	switch n := v.(type) {
