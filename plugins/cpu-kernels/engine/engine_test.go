@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/adapt"
+	"github.com/honeml/hone/sdk/graph/diff"
+	"github.com/honeml/hone/sdk/graph/interp"
+	"github.com/honeml/hone/sdk/kernels"
+)
+
+// serial is a pool of one.
+type serial struct{}
+
+func (serial) Run(n int, f func(int)) {
+	for i := range n {
+		f(i)
+	}
+}
+
+// mixed is a graph with every operation, in an order that no model has.
+func mixed(t *testing.T) *graph.Graph {
+	t.Helper()
+	b := graph.New("Mixed")
+	const vocabulary, width = 23, 24
+	x := b.EmbedScaled("embed.weight", vocabulary, width, 1.5)
+	c := b.Conv(x, "conv", 3, true)
+	h := b.Norm(b.Add(x, c, "sum"), "norm1", graph.NormSpec{Epsilon: 1e-5, PlusOne: true})
+	qkv := b.Linear(h, "qkv", 3*width, graph.RoleAttnQKV, graph.WithBias(true))
+	parts := b.Split(qkv, "split", 4, 6, 6, 6)
+	freq := []float32{1, 0.3, 0.05}
+	q := b.RoPE(parts[0], "q", graph.RoPE{Heads: 4, Freq: freq, Factor: 1.1})
+	k := b.RoPE(parts[1], "k", graph.RoPE{Heads: 4, Freq: freq[:2], Offset: 1, Interleaved: true})
+	k = b.Norm(k, "knorm", graph.NormSpec{Epsilon: 1e-6, Groups: 4, Centre: true, Bias: true})
+	a := b.Attention(q, k, parts[2], "attn", graph.AttentionSpec{Heads: 4, KVHeads: 4, Scale: 0.6, Window: 4, Cap: 5, Sinks: "sinks"})
+	one := b.Linear(a, "one", 1, graph.RoleMLPUp)
+	groups := b.Linear(a, "groups", 4, graph.RoleMLPUp)
+	m := b.Map("map", "silu(a) * sigmoid(one) + tanh(g) * w + s * log1p(pos) * a",
+		graph.In("a", a), graph.In("one", one), graph.In("g", groups),
+		graph.Par("w", b.Param("w", []int{width}, graph.RoleMapParam)), graph.Par("s", b.Param("s", []int{1}, graph.RoleMapParam)))
+	narrow := b.Linear(m, "narrow", 2, graph.RoleMLPUp)
+	cat := b.Concat("cat", 4, graph.Part(m), graph.Repeated(narrow))
+	k2 := b.Linear(cat, "k2", 12, graph.RoleAttnK)
+	v2 := b.Linear(cat, "v2", 16, graph.RoleAttnV)
+	a2 := b.Attention(a, k2, v2, "attn2", graph.AttentionSpec{Heads: 4, KVHeads: 2, Scale: 0.4, Chunk: 3})
+	y := b.Norm(b.Linear(a2, "down", width, graph.RoleMLPDown), "final", graph.NormSpec{Epsilon: 1e-5})
+	logits := b.Linear(b.Add(y, x, "residual"), "head", vocabulary, graph.RoleHead)
+	b.Logits(b.SoftCap(logits, 4, "cap"))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// values draws every parameter, adapters' B too.
+func values(g *graph.Graph, seed uint64) [][]float32 {
+	r := rand.New(rand.NewPCG(seed, 9))
+	out := make([][]float32, len(g.Params))
+	for i, p := range g.Params {
+		out[i] = make([]float32, p.Elements())
+		scale := 1 / math.Sqrt(float64(p.Shape[len(p.Shape)-1]))
+		if len(p.Shape) == 1 {
+			scale = 0.5
+		}
+		for j := range out[i] {
+			out[i][j] = float32(r.NormFloat64() * scale)
+		}
+	}
+	return out
+}
+
+func batch(lengths ...int) *graph.Batch {
+	r := rand.New(rand.NewPCG(1, 2))
+	b := &graph.Batch{}
+	for sample, n := range lengths {
+		ids, weights := make([]int32, n), make([]float32, n)
+		for i := range ids {
+			ids[i] = int32(r.IntN(23))
+			if r.IntN(3) > 0 {
+				weights[i] = float32(r.IntN(3))
+			}
+		}
+		b.Append(int32(sample+5), ids, weights)
+	}
+	return b
+}
+
+// write puts parameters that have a source into a file for Load, and the others
+// into an adapter.
+func load(t *testing.T, e *Engine, params [][]float32) {
+	t.Helper()
+	var tensors []namedFloats
+	for _, p := range e.g.Params {
+		if p.Source != nil {
+			shape := p.Shape
+			if p.Role == graph.RoleConv && len(shape) == 2 {
+				shape = []int{shape[0], 1, shape[1]}
+			}
+			tensors = append(tensors, namedFloats{p.Name, shape, params[p.ID]})
+		}
+	}
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := writeFloats(path, tensors); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Load(context.Background(), &kernels.LoadRequest{Checkpoint: []string{path}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range e.g.Params {
+		if p.Source == nil {
+			copy(e.params[p.ID].f32, params[p.ID])
+		}
+	}
+}
+
+func norm(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v * v
+	}
+	return math.Sqrt(sum)
+}
+
+func distance(got []float32, want []float64) float64 {
+	difference := make([]float64, len(want))
+	for i, w := range want {
+		difference[i] = float64(got[i]) - w
+	}
+	return norm(difference)
+}
+
+func TestEngineAgreesWithTheInterpreter(t *testing.T) {
+	plain := mixed(t)
+	adapted, err := adapt.Apply(plain, adapt.LoRA{Rank: 3, Alpha: 5, RSLoRA: true, Dropout: 0.2, LoRABias: true, Bias: adapt.BiasAll, Targets: []string{"auto"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	headOnly, err := adapt.Apply(plain, adapt.LoRA{Rank: 2, Alpha: 4, Targets: []string{"head"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name      string
+		g         *graph.Graph
+		adapter   string
+		recompute string
+	}{
+		{"full", adapt.Full(plain), "", RecomputeNone},
+		{"full, recomputed", adapt.Full(plain), "", RecomputeLayers},
+		{"adapters", adapted, adapt.DefaultName, RecomputeNone},
+		{"head alone", headOnly, adapt.DefaultName, RecomputeNone},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			params := values(test.g, 3)
+			req := &kernels.BindRequest{
+				Graph:    test.g,
+				Settings: kernels.Settings{Adapter: test.adapter, Seed: 42, MaxLength: 16, Optimizer: kernels.Optimizer{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}},
+				Phases:   kernels.Phases{Train: true, Score: true},
+			}
+			e, err := Bind(req, Options{Recompute: test.recompute}, serial{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			load(t, e, params)
+			batches := []*graph.Batch{batch(7, 1, 12), batch(16)}
+			s, err := diff.Differentiate(test.g, diff.Options{Adapter: test.adapter})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wide := func(id graph.ParamID) []float64 {
+				out := make([]float64, len(params[id]))
+				for i, v := range params[id] {
+					out[i] = float64(v)
+				}
+				return out
+			}
+			var wantLoss, weight float64
+			want := map[graph.ParamID][]float64{}
+			for _, b := range batches {
+				run, err := interp.New(test.g, wide, b, interp.Options{Adapter: test.adapter, Training: true, Seed: 42, Step: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				loss, gradients, err := run.Step(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantLoss += loss
+				weight += b.TotalWeight()
+				for id, g := range gradients {
+					if want[id] == nil {
+						want[id] = make([]float64, len(g))
+					}
+					for i, v := range g {
+						want[id][i] += v
+					}
+				}
+			}
+			score, err := interp.New(test.g, wide, batches[0], interp.Options{Adapter: test.adapter})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := score.Forward(); err != nil {
+				t.Fatal(err)
+			}
+			logProbs, err := e.Score(context.Background(), test.adapter, batches[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := distance(logProbs, score.LogProbs()); d > 1e-5*norm(score.LogProbs()) {
+				t.Errorf("log-probabilities differ by %.2g", d)
+			}
+			r, err := e.Step(context.Background(), &kernels.Step{Number: 1, LearningRate: 1e-3, Objective: kernels.CrossEntropy, Batches: batches})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := math.Abs(r.Loss-wantLoss) / wantLoss; d > 1e-5 {
+				t.Errorf("loss %v, want %v", r.Loss, wantLoss)
+			}
+			if r.Weight != weight {
+				t.Errorf("weight %v, want %v", r.Weight, weight)
+			}
+			for _, p := range test.g.Trainable() {
+				// Some gradients are zero but for rounding: a bias of keys shifts all
+				// scores of a row alike.
+				if d := distance(e.grads[p.ID], want[p.ID]); d > 1e-4*norm(want[p.ID])+1e-6*wantLoss {
+					t.Errorf("gradient of %s, of norm %.3g, differs by %.2g", p.Name, norm(want[p.ID]), d)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+)
+
+// A call is one use of a kernel: a node, forward or backward, on some rows.
+type call struct {
+	rows     rows
+	training bool   // dropout is on
+	step     uint64 // its counter
+	adapter  string // the adapter that is on
+
+	in, out [][]float32 // values by input and output
+	aux     []float32   // the node's auxiliary results
+
+	// Backward: gradients of outputs (nil: zero) and of inputs (nil: not wanted;
+	// accumulate says whether to add), and where parameter gradients are summed.
+	dOut, dIn  [][]float32
+	accumulate []bool
+	cache      *cache // generation: keys and values of earlier tokens
+}
+
+// A kernel computes a node. Backward adds to the gradients of parameters, which
+// are sums over micro-batches.
+type kernel interface {
+	// auxWidth is the number of auxiliary float32 results a row.
+	auxWidth() int
+	forward(c *call)
+	backward(c *call)
+}
+
+// newKernel is the kernel of node n. step is its backward step in the training
+// schedule, nil if it has none.
+func (e *Engine) newKernel(n *graph.Node, step *diff.Step) (kernel, error) {
+	b := base{e: e, node: n, step: step}
+	switch o := n.Op.(type) {
+	case *graph.Embed:
+		return &embedKernel{base: b, op: o}, nil
+	case *graph.Linear:
+		return newLinear(b, o), nil
+	case *graph.Norm:
+		return &normKernel{base: b, op: o, width: b.inWidth(0)}, nil
+	case *graph.RoPE:
+		return newRoPE(b, o), nil
+	case *graph.Attention:
+		return newAttention(b, o), nil
+	case *graph.Map:
+		return newMap(b, o)
+	case *graph.Split:
+		return &splitKernel{base: b, op: o}, nil
+	case *graph.Concat:
+		return &concatKernel{base: b, op: o}, nil
+	case *graph.Conv:
+		return &convKernel{base: b, op: o, width: b.inWidth(0)}, nil
+	}
+	return nil, unsupportedOp(e.g, n)
+}
+
+// base is what all kernels have.
+type base struct {
+	e    *Engine
+	node *graph.Node
+	step *diff.Step // the backward step, or nil
+}
+
+func (base) auxWidth() int { return 0 }
+
+func (b base) inWidth(k int) int  { return b.e.g.Values[b.node.Inputs[k]].Width }
+func (b base) outWidth(k int) int { return b.e.g.Values[b.node.Outputs[k]].Width }
+
+// trains reports whether the backward step computes the gradient of a parameter.
+func (b base) trains(id graph.ParamID) bool {
+	if b.step == nil || id == graph.NoParam {
+		return false
+	}
+	for _, p := range b.step.Params {
+		if p.Param == id {
+			return true
+		}
+	}
+	return false
+}
+
+// store puts d into dst: added where accumulate, else written.
+func store(dst, d []float32, accumulate bool) {
+	if !accumulate {
+		copy(dst, d)
+		return
+	}
+	for i, v := range d {
+		dst[i] += v
+	}
+}
+
+// addTo adds factor times x to dst.
+func addTo(dst, x []float32, factor float32) {
+	for i, v := range x {
+		dst[i] += factor * v
+	}
+}
+
+func dot(a, b []float32) float32 {
+	// Four sums side by side: an order of its own, and four times as fast.
+	var s0, s1, s2, s3 float32
+	n := len(a) &^ 3
+	b = b[:len(a)]
+	for i := 0; i < n; i += 4 {
+		s0 += a[i] * b[i]
+		s1 += a[i+1] * b[i+1]
+		s2 += a[i+2] * b[i+2]
+		s3 += a[i+3] * b[i+3]
+	}
+	for i := n; i < len(a); i++ {
+		s0 += a[i] * b[i]
+	}
+	return (s0 + s1) + (s2 + s3)
+}

@@ -1,0 +1,250 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+	"github.com/honeml/hone/sdk/graph/recompute"
+	"github.com/honeml/hone/sdk/kernels"
+)
+
+// A layout is what Bind decided.
+type layout struct {
+	tokens       int    // the most of a micro-batch
+	recompute    string // RecomputeNone or RecomputeLayers
+	held         string // how frozen matrices are held
+	memory       []kernels.MemoryItem
+	flops        float64 // a token, forward and backward
+	cacheTokens  int     // of all sequences together
+	scratchBytes int64
+}
+
+// bound is the plan as checkpoints hold it: what decides the bits of a run.
+type bound struct {
+	Format    int    `json:"format"`
+	Recompute string `json:"recompute"`
+	Held      string `json:"held"`
+	Tokens    int    `json:"tokens"`
+	Kernels   string `json:"kernels"` // instruction set of the matrix products
+}
+
+// Micro-batches of so many tokens keep the matrix products busy; larger ones only
+// take more memory.
+const (
+	usualTokens = 1024
+	leastTokens = 256
+)
+
+// plan decides what is kept and how large micro-batches are, and lays out memory.
+func (e *Engine) plan(full *diff.Schedule, kernelOf []kernel) error {
+	held, err := e.held()
+	if err != nil {
+		return err
+	}
+	e.layout = layout{held: held, tokens: e.microBatch(), recompute: e.options.Recompute}
+	if e.layout.recompute == RecomputeAuto {
+		e.layout.recompute = RecomputeNone
+	}
+	limit := e.options.MemoryBytes
+	if limit == 0 {
+		limit = e.options.AvailableMemory
+	}
+	if err := e.layOut(full, kernelOf); err != nil {
+		return err
+	}
+	if e.options.Recompute == RecomputeAuto && limit > 0 && e.totalBytes() > limit && e.phases.Train {
+		e.layout.recompute = RecomputeLayers
+		if err := e.layOut(full, kernelOf); err != nil {
+			return err
+		}
+	}
+	for limit > 0 && e.totalBytes() > limit && e.options.MicroBatch == 0 && e.layout.tokens > max(leastTokens, e.settings.MaxLength) {
+		e.layout.tokens = max(leastTokens, e.settings.MaxLength, e.layout.tokens/2)
+		if err := e.layOut(full, kernelOf); err != nil {
+			return err
+		}
+	}
+	if need := e.totalBytes(); limit > 0 && need > limit {
+		err := fault.New(fault.LimitTooSmall, "the run needs %s of memory, the limit is %s", bytesText(need), bytesText(limit))
+		err.NeedBytes = need
+		return err.WithHint("set memory_limit to %s or more, or a smaller max_length", bytesText(need))
+	}
+	return nil
+}
+
+func bytesText(n int64) string { return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30)) }
+
+// held is the type in which matrices of frozen weights are held.
+func (e *Engine) held() (string, error) {
+	natural := heldFloat32
+	if s := e.settings.StoredType; s == heldBFloat16 || s == heldFloat16 {
+		natural = s
+	}
+	return parseHeld(e.settings.WeightType, natural)
+}
+
+func (e *Engine) microBatch() int {
+	if e.options.MicroBatch > 0 {
+		return max(e.options.MicroBatch, e.settings.MaxLength)
+	}
+	tokens := usualTokens
+	if t := e.settings.TokensPerStep; t > 0 {
+		tokens = min(tokens, t)
+	}
+	return max(tokens, e.settings.MaxLength)
+}
+
+// layOut makes the programs for the present layout.
+func (e *Engine) layOut(full *diff.Schedule, kernelOf []kernel) error {
+	trunk, nodes := e.g, []int(nil)
+	trunkKernels := kernelOf
+	if e.head != nil {
+		trunk, nodes = e.head.trunk()
+		trunkKernels = make([]kernel, len(nodes))
+		for i, n := range nodes {
+			trunkKernels[i] = kernelOf[n]
+		}
+	}
+	options := diff.Options{Adapter: e.settings.Adapter}
+	forward := diff.ForwardOnly(trunk, options)
+	e.training, e.scoring = nil, e.bind(forward, trunkKernels, e.layout.tokens)
+	if full != nil {
+		s := full
+		if e.head != nil {
+			var err error
+			if s, err = diff.Differentiate(trunk, options); err != nil {
+				// Nothing below the head is trained.
+				s = forward
+			}
+		}
+		if e.layout.recompute == RecomputeLayers {
+			s = recompute.Plan(s, recompute.Layers(trunk))
+		}
+		e.training = e.bind(s, trunkKernels, e.layout.tokens)
+	}
+	e.account()
+	return nil
+}
+
+// account lists the memory that the plan takes.
+func (e *Engine) account() {
+	var weights, adapters, trained, optimizer int64
+	for _, p := range e.g.Params {
+		n := int64(p.Elements())
+		switch {
+		case !p.Trainable && len(p.Shape) == 2:
+			weights += n * heldBytes(e.layout.held)
+		case !p.Trainable:
+			weights += n * 4
+		default:
+			adapters += n * 4
+			trained += n * 4
+			optimizer += n * 8
+		}
+	}
+	activations := e.scoring.size
+	if e.training != nil {
+		activations = max(activations, e.training.size)
+	} else {
+		trained, optimizer = 0, 0
+	}
+	e.layout.cacheTokens = e.phases.GenerateSequences * e.phases.GenerateLength
+	e.layout.scratchBytes = e.scratchEstimate()
+	e.layout.flops = e.flops()
+	e.layout.memory = []kernels.MemoryItem{
+		{Category: "weights", Bytes: weights}, {Category: "adapters", Bytes: adapters},
+		{Category: "gradients", Bytes: trained}, {Category: "optimizer", Bytes: optimizer},
+		{Category: "activations", Bytes: activations}, {Category: "workspace", Bytes: e.layout.scratchBytes},
+		{Category: "cache", Bytes: e.cacheBytes()},
+	}
+}
+
+func (e *Engine) totalBytes() int64 {
+	return (&kernels.Plan{Memory: e.layout.memory}).TotalBytes()
+}
+
+// scratchEstimate is the scratch memory of the widest node and of the head.
+func (e *Engine) scratchEstimate() int64 {
+	widest := 0
+	for _, v := range e.g.Values {
+		widest = max(widest, v.Width*v.Slots)
+	}
+	if e.head == nil {
+		return int64(e.layout.tokens) * int64(widest) * 4
+	}
+	rows := int64(e.head.rowsAtATime())
+	return rows*int64(e.g.Vocabulary())*4*int64(1+len(e.head.nodes)) + int64(e.layout.tokens)*int64(e.head.width)*8
+}
+
+// flops is the arithmetic of the matrix products for a token: forward, and
+// backward where the run trains.
+func (e *Engine) flops() float64 {
+	total := 0.0
+	for _, n := range e.g.Nodes {
+		switch o := n.Op.(type) {
+		case *graph.Linear:
+			w := e.g.Params[o.Weight]
+			passes := 1.0
+			if e.phases.Train {
+				passes++
+				if w.Trainable {
+					passes++
+				}
+			}
+			total += 2 * float64(w.Elements()) * passes
+			if o.Adapter != nil {
+				total += 2 * float64(o.Adapter.Rank*(w.Shape[0]+w.Shape[1])) * 3
+			}
+		case *graph.Attention:
+			total += 2 * float64(o.Heads*(o.KeyWidth+o.ValueWidth)*e.settings.MaxLength) / 2 * 3
+		}
+	}
+	return total
+}
+
+// Plan is what Bind answers.
+func (e *Engine) Plan(previous []byte) (*kernels.Plan, error) {
+	b := bound{Format: 1, Recompute: e.layout.recompute, Held: e.layout.held, Tokens: e.layout.tokens, Kernels: instructionSet()}
+	data, err := json.Marshal(b)
+	if err != nil {
+		return nil, err
+	}
+	p := &kernels.Plan{
+		Device:           kernels.Device{Kind: "cpu", Name: fmt.Sprintf("%s, %d threads", runtime.GOARCH, e.options.Threads), MemoryBytes: e.options.AvailableMemory},
+		MicroBatchTokens: e.layout.tokens, Memory: e.layout.memory, FLOPsPerToken: e.layout.flops, Bound: data,
+	}
+	p.Choices = append(p.Choices, e.choices()...)
+	if e.settings.Precision != "" && e.settings.Precision != "fp32" {
+		p.Notes = append(p.Notes, fmt.Sprintf("computes in fp32, not %s: cpu-kernels knows no other precision", e.settings.Precision))
+	}
+	var old bound
+	p.SameAsPrevious = previous == nil || json.Unmarshal(previous, &old) == nil && old.sameBits(b)
+	return p, nil
+}
+
+// sameBits reports whether two plans give the same losses to the bit. What is
+// recomputed and how large micro-batches may be changes where sums are cut.
+func (b bound) sameBits(o bound) bool { return b == o }
+
+func (e *Engine) choices() []kernels.Choice {
+	out := []kernels.Choice{{
+		What: fmt.Sprintf("micro-batches of up to %d tokens", e.layout.tokens),
+		Why:  "enough to keep the matrix products busy, and no less than max_length",
+	}}
+	if e.layout.recompute == RecomputeLayers {
+		out = append(out, kernels.Choice{
+			What: "activations within a layer are computed again in the backward pass",
+			Why:  "recompute = " + e.options.Recompute,
+		})
+	}
+	if e.settings.WeightType == "" || e.settings.WeightType == "auto" {
+		out = append(out, kernels.Choice{
+			What: "frozen weights are held as " + e.layout.held, Why: "dtype = auto: as the checkpoint holds them, quantised ones as float32",
+		})
+	}
+	return out
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// availableMemory is 0: not known here. A limit can be set in the run file.
+func availableMemory() int64 { return 0 }
