@@ -88,7 +88,7 @@ type Norm struct {
 //
 // x is [T, Heads·width]. In each head the columns from Offset to Offset+2·len(Freq)
 // rotate and the others pass. Pair i is (i, i+len(Freq)), or (2i, 2i+1) if
-// Interleaved, both from Offset; its angle is float32(position)·Freq[i]:
+// Interleaved, both from Offset; its angle is position·Freq[i], a float32 product:
 //
 //	y₁ = x₁·cos − x₂·sin;  y₂ = x₂·cos + x₁·sin
 //

@@ -195,7 +195,7 @@ func (r *Run) rope(o *graph.RoPE, x []float64, width int, sign float64) []float6
 				if o.Interleaved {
 					a, b = base+2*i, base+2*i+1
 				}
-				angle := float64(float32(r.batch.Position[t])) * float64(f)
+				angle := float64(float32(r.batch.Position[t]) * f)
 				cos, sin := math.Cos(angle)*float64(o.Factor), sign*math.Sin(angle)*float64(o.Factor)
 				y[a], y[b] = x[a]*cos-x[b]*sin, x[b]*cos+x[a]*sin
 			}
