@@ -115,6 +115,10 @@ func (b *Builder) param(full string, shape []int, role Role, opts ...ParamOption
 	for _, o := range opts {
 		o(p)
 	}
+	if err := p.check(); err != nil {
+		b.err = fmt.Errorf("graph: parameter %q: %w", full, err)
+		return NoParam
+	}
 	b.g.Params = append(b.g.Params, p)
 	b.params[full] = p.ID
 	return p.ID

@@ -60,7 +60,12 @@ func (b *Builder) Linear(x ValueID, module string, out int, role Role, opts ...L
 	if spec.bias {
 		op.Bias = b.Param(module+".bias", []int{out}, role, fromIf(spec.sources.bias)...)
 	}
-	return one(b.add(op.Module, op, x))
+	y := one(b.add(op.Module, op, x))
+	if got := b.width(y); b.err == nil && got != out {
+		b.Fail(fmt.Errorf("graph: %s (linear): it is to give %d columns, its weight %q gives %d", op.Module, out, b.g.Params[op.Weight].Name, got))
+		return NoValue
+	}
+	return y
 }
 
 func fromIf(s *Source) []ParamOption {

@@ -132,7 +132,7 @@ type Attention struct {
 // column ⌊c·w/Width⌋: w = Width is element by element, w = 1 one number a token,
 // between them one a group. An argument that is a parameter is [Width] (one
 // number a column) or [1]. The constant pos is the token's position in its
-// document.
+// document. Inputs may hold several rows a token (slots), all equally many.
 type Map struct {
 	Expr  string
 	Args  []MapArg
@@ -146,7 +146,7 @@ type MapArg struct {
 	Param ParamID // the parameter; NoParam: an input
 }
 
-// Split cuts x, seen as [T, Groups, ΣSizes], inside each group.
+// Split cuts each row of x, seen as [Groups, ΣSizes], inside each group.
 //
 // x [T, Groups·ΣSizes]; output i is [T, Groups·Sizes[i]].
 type Split struct {

@@ -25,6 +25,19 @@ type output struct {
 // infer checks an operation against its inputs and parameters and returns the
 // shapes of its outputs.
 func (g *Graph) infer(op Op, in []*Value) ([]output, error) {
+	outs, err := g.inferOp(op, in)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range outs {
+		if o.width < 1 || o.width > maxWidth {
+			return nil, fmt.Errorf("output %d would have %d columns, at most %d are allowed", i, o.width, maxWidth)
+		}
+	}
+	return outs, nil
+}
+
+func (g *Graph) inferOp(op Op, in []*Value) ([]output, error) {
 	for _, id := range ParamsOf(op) {
 		if id < 0 || int(id) >= len(g.Params) {
 			return nil, fmt.Errorf("refers to parameter %d, there are %d", id, len(g.Params))
@@ -73,6 +86,22 @@ func wantInputs(in []*Value, n int) error {
 	return nil
 }
 
+// wantRows checks the inputs of an operation that works row by row, of tokens or
+// of their slots: float matrices with equally many rows. It returns the number of
+// rows for each token, 1 where there are no inputs.
+func wantRows(in []*Value) (int, error) {
+	slots := 1
+	for i, v := range in {
+		if i == 0 {
+			slots = v.Slots
+		}
+		if v.Type == Index || v.Slots != slots {
+			return 0, fmt.Errorf("input %d is %s, want numbers, %d rows a token", i, v, slots)
+		}
+	}
+	return slots, nil
+}
+
 func same(width int) []output { return []output{{width, 1, Activation}} }
 
 // wantShape checks a parameter that may be absent.
@@ -89,7 +118,7 @@ func (g *Graph) wantShape(what string, id ParamID, shapes ...[]int) error {
 	return fmt.Errorf("%s %q has shape %v, want %v", what, p.Name, p.Shape, shapes[0])
 }
 
-// matrix returns the dimensions of a parameter that has to have n of them.
+// dims returns the dimensions of a parameter that has to have n of them.
 func (g *Graph) dims(what string, id ParamID, n int) ([]int, error) {
 	if id == NoParam {
 		return nil, fmt.Errorf("has no %s", what)
@@ -120,6 +149,9 @@ func (g *Graph) inferEmbed(o *Embed, in []*Value) ([]output, error) {
 }
 
 func (g *Graph) inferLinear(o *Linear, in []*Value) ([]output, error) {
+	if o.Module == "" {
+		return nil, errors.New("has no module path")
+	}
 	if err := wantInputs(in, 1); err != nil {
 		return nil, err
 	}
@@ -159,6 +191,11 @@ func (g *Graph) checkAdapter(a *Adapter, experts, in, out int) error {
 		return fmt.Errorf("its adapter has dropout %v, want at least 0 and below 1", a.Dropout)
 	case a.A == NoParam || a.B == NoParam:
 		return errors.New("its adapter lacks A or B")
+	}
+	for _, id := range a.Params() {
+		if p := g.Params[id]; p.Adapter != a.Name {
+			return fmt.Errorf("its adapter %q has the parameter %q, which belongs to %q", a.Name, p.Name, p.Adapter)
+		}
 	}
 	return errors.Join(
 		g.wantShape("A", a.A, []int{r * experts, in}),
@@ -226,7 +263,8 @@ func (g *Graph) inferAttention(o *Attention, in []*Value) ([]output, error) {
 }
 
 func (g *Graph) inferMap(o *Map, in []*Value) ([]output, error) {
-	if err := wantInputs(in, len(in)); err != nil {
+	slots, err := wantRows(in)
+	if err != nil {
 		return nil, err
 	}
 	if o.Width < 1 || o.Width > maxWidth {
@@ -261,7 +299,7 @@ func (g *Graph) inferMap(o *Map, in []*Value) ([]output, error) {
 	if slices.Contains(read, false) {
 		return nil, errors.New("an input is no argument")
 	}
-	return same(o.Width), nil
+	return []output{{o.Width, slots, Activation}}, nil
 }
 
 // Parse is the expression of o over its arguments, in their order.
@@ -288,7 +326,11 @@ func sumSizes(sizes []int) (int, error) {
 }
 
 func (g *Graph) inferSplit(o *Split, in []*Value) ([]output, error) {
-	if err := wantInputs(in, 1); err != nil {
+	if len(in) != 1 {
+		return nil, fmt.Errorf("takes 1 input, got %d", len(in))
+	}
+	slots, err := wantRows(in)
+	if err != nil {
 		return nil, err
 	}
 	if len(o.Sizes) > maxCount {
@@ -303,13 +345,14 @@ func (g *Graph) inferSplit(o *Split, in []*Value) ([]output, error) {
 	}
 	out := make([]output, len(o.Sizes))
 	for i, s := range o.Sizes {
-		out[i] = output{o.Groups * s, 1, Activation}
+		out[i] = output{o.Groups * s, slots, Activation}
 	}
 	return out, nil
 }
 
 func (g *Graph) inferConcat(o *Concat, in []*Value) ([]output, error) {
-	if err := wantInputs(in, len(in)); err != nil {
+	slots, err := wantRows(in)
+	if err != nil {
 		return nil, err
 	}
 	if len(in) == 0 || len(o.Widths) != len(in) || len(o.Repeat) != len(in) {
@@ -331,7 +374,7 @@ func (g *Graph) inferConcat(o *Concat, in []*Value) ([]output, error) {
 			return nil, fmt.Errorf("input %d has width %d, want %d", i, v.Width, want)
 		}
 	}
-	return same(o.Groups * total), nil
+	return []output{{o.Groups * total, slots, Activation}}, nil
 }
 
 func (g *Graph) inferConv(o *Conv, in []*Value) ([]output, error) {

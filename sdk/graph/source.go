@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -37,7 +38,7 @@ const (
 // renamed tensors are all sources, so that no loader knows an architecture.
 //
 // Build one with [FromTensor], [Source.Slice], [ConcatSources], [StackSources], [Source.Permute],
-// [Source.Reshape], [Source.Add] and [Source.Else]. Shapes are row-major, as in
+// [Source.Reshape], [Source.Plus] and [Source.Else]. Shapes are row-major, as in
 // safetensors: a linear's weight is [out, in]. Quantised and half-precision
 // tensors are dequantised by the tensor itself, not by the expression.
 type Source struct {
@@ -134,6 +135,45 @@ func (s *Source) walk(f func(*Source)) {
 	}
 }
 
+// maxSourceDepth is how deep expressions may nest: real ones are below ten.
+const maxSourceDepth = 64
+
+// Validate reports whether s is a source: known operations, each with operands,
+// and tensors with names. Whether shapes fit is known with a checkpoint alone; see
+// [Source.Shape].
+func (s *Source) Validate() error { return s.validate(0) }
+
+func (s *Source) validate(depth int) error {
+	switch {
+	case s == nil:
+		return errors.New("source: an operand is missing")
+	case depth > maxSourceDepth:
+		return fmt.Errorf("source: nested more than %d deep", maxSourceDepth)
+	}
+	switch s.Op {
+	case SourceTensor:
+		if len(s.Names) == 0 || slices.Contains(s.Names, "") || len(s.Args) > 0 {
+			return errors.New("source: a tensor without a name, or with operands")
+		}
+	case SourceSlice, SourcePermute, SourceReshape, SourceAdd:
+		if len(s.Args) != 1 {
+			return fmt.Errorf("source: %s of %d operands", s.Op, len(s.Args))
+		}
+	case SourceConcat, SourceStack, SourceElse:
+		if len(s.Args) == 0 {
+			return fmt.Errorf("source: %s of no operands", s.Op)
+		}
+	default:
+		return fmt.Errorf("source: unknown operation %q", s.Op)
+	}
+	for _, a := range s.Args {
+		if err := a.validate(depth + 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Shape returns the shape of s, given those of the tensors it reads. lookup
 // reports the shape of the tensor called name and whether it exists. An
 // expression that does not fit its operands, or a tensor that is not there, is
@@ -195,7 +235,10 @@ func (s *Source) resultShape(args [][]int) ([]int, error) {
 			return nil, fmt.Errorf("slice %d:%d:%d of %d", s.Start, s.Stop, s.Step, in[s.Dim])
 		}
 		out := slices.Clone(in)
-		out[s.Dim] = (s.Stop - s.Start + s.Step - 1) / s.Step
+		out[s.Dim] = (s.Stop - s.Start) / s.Step
+		if (s.Stop-s.Start)%s.Step != 0 {
+			out[s.Dim]++
+		}
 		return out, nil
 	case SourceConcat:
 		if err := inDim(len(in)); err != nil {
@@ -239,7 +282,7 @@ func (s *Source) resultShape(args [][]int) ([]int, error) {
 		}
 		return out, nil
 	case SourceReshape:
-		if elements(s.Dims) != elements(in) {
+		if n := elements(s.Dims); n < 0 || n != elements(in) {
 			return nil, fmt.Errorf("reshape of %v to %v", in, s.Dims)
 		}
 		return slices.Clone(s.Dims), nil

@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 )
 
@@ -10,6 +11,9 @@ import (
 // after those it reads and fitting its inputs and parameters, every parameter
 // used, logits that are a value. The error names the node or parameter.
 func (g *Graph) Validate() error {
+	if g.MaxLength < 0 {
+		return fmt.Errorf("graph: documents of up to %d tokens", g.MaxLength)
+	}
 	if max(len(g.Params), len(g.Values), len(g.Nodes)) > maxCount {
 		return fmt.Errorf("graph: more than %d parameters, values or nodes", maxCount)
 	}
@@ -31,20 +35,12 @@ func (g *Graph) Validate() error {
 func (g *Graph) validateParams() error {
 	names := map[string]bool{}
 	for i, p := range g.Params {
-		var err error
-		switch {
-		case p == nil || p.ID != ParamID(i):
+		if p == nil || p.ID != ParamID(i) {
 			return fmt.Errorf("graph: parameter %d does not carry its own id", i)
-		case p.Name == "" || names[p.Name]:
-			err = errors.New("its name is empty or stands twice")
-		case len(p.Shape) == 0 || len(p.Shape) > 4 || slices.Min(p.Shape) < 1 || slices.Max(p.Shape) > 1<<28 || p.Elements() < 1:
-			err = fmt.Errorf("its shape is %v", p.Shape)
-		case !p.Role.Valid():
-			err = fmt.Errorf("its role is %q", p.Role)
-		case (p.Source == nil) == (p.Init == InitNone):
-			err = errors.New("it needs either a source or an initialisation")
-		case p.Init != InitNone && p.Init != InitZeros && p.Init != InitKaiming:
-			err = fmt.Errorf("unknown initialisation %q", p.Init)
+		}
+		err := p.check()
+		if names[p.Name] {
+			err = errors.New("its name stands twice")
 		}
 		if err != nil {
 			return fmt.Errorf("graph: parameter %d %q: %w", i, p.Name, err)
@@ -54,11 +50,30 @@ func (g *Graph) validateParams() error {
 	return nil
 }
 
+// check reports what is wrong with a parameter by itself.
+func (p *Param) check() error {
+	switch {
+	case p.Name == "":
+		return errors.New("it has no name")
+	case len(p.Shape) == 0 || len(p.Shape) > 4 || slices.Min(p.Shape) < 1 || slices.Max(p.Shape) > 1<<28 || p.Elements() < 1:
+		return fmt.Errorf("its shape is %v", p.Shape)
+	case !p.Role.Valid():
+		return fmt.Errorf("its role is %q, want dotted words in lower case", p.Role)
+	case (p.Source == nil) == (p.Init == InitNone):
+		return errors.New("it needs either a source or an initialisation")
+	case p.Init != InitNone && p.Init != InitZeros && p.Init != InitKaiming:
+		return fmt.Errorf("unknown initialisation %q", p.Init)
+	case p.Source != nil:
+		return p.Source.Validate()
+	}
+	return nil
+}
+
 func (g *Graph) validateNodes() error {
 	names := map[string]bool{}
 	produced := make([]bool, len(g.Values))
 	for i, n := range g.Nodes {
-		if n == nil || n.Op == nil {
+		if n == nil || isNil(n.Op) {
 			return fmt.Errorf("graph: node %d is empty", i)
 		}
 		if err := g.validateNode(i, n, produced); err != nil {
@@ -75,6 +90,11 @@ func (g *Graph) validateNodes() error {
 		}
 	}
 	return nil
+}
+
+// isNil reports whether op is nil or holds a nil pointer.
+func isNil(op Op) bool {
+	return op == nil || reflect.ValueOf(op).IsNil()
 }
 
 func (g *Graph) validateNode(i int, n *Node, produced []bool) error {
@@ -110,6 +130,10 @@ func (g *Graph) validateUse() error {
 	for _, n := range g.Nodes {
 		for _, id := range ParamsOf(n.Op) {
 			used[id] = true
+			a := AdapterOf(n.Op)
+			if p := g.Params[id]; p.Adapter != "" && (a == nil || !slices.Contains(a.Params(), id)) {
+				return fmt.Errorf("graph: node %q uses parameter %q, which belongs to the adapter %q, as its own", n.Name, p.Name, p.Adapter)
+			}
 		}
 	}
 	if i := slices.Index(used, false); i >= 0 {
