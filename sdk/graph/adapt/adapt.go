@@ -60,18 +60,28 @@ func Apply(g *graph.Graph, l LoRA) (*graph.Graph, error) {
 		return nil, err
 	}
 	c := g.Clone()
+	attached := map[string]*graph.Linear{}
 	for _, i := range targets {
-		linear := c.Nodes[i].Op.(*graph.Linear) //nolint:errcheck,forcetypeassert // Targets gives linears
-		if linear.Adapter != nil {
+		linear := linearOf(c, i)
+		first, again := attached[linear.Module]
+		switch {
+		case linear.Adapter != nil:
 			return nil, fmt.Errorf("adapter: %s has one already", linear.Module)
+		case again && first.Weight != linear.Weight:
+			return nil, fmt.Errorf("adapter: two linears with different weights have the module path %s", linear.Module)
+		case again: // a module that the model applies twice has one adapter
+			shared := *first.Adapter
+			linear.Adapter = &shared
+		default:
+			l.attach(c, linear)
+			attached[linear.Module] = linear
 		}
-		l.attach(c, linear)
 	}
 	switch l.Bias {
 	case BiasAll:
-		l.trainBiases(c, nil)
+		trainBiases(c, nil)
 	case BiasLoRAOnly:
-		l.trainBiases(c, targets)
+		trainBiases(c, targets)
 	}
 	return c, c.Validate()
 }
@@ -114,8 +124,9 @@ func (l LoRA) attach(g *graph.Graph, linear *graph.Linear) {
 	linear.Adapter = a
 }
 
-// trainBiases marks biases as trainable: those of the nodes listed, or all.
-func (l LoRA) trainBiases(g *graph.Graph, nodes []int) {
+// trainBiases marks biases as trainable: those of the nodes listed, or, with nil,
+// all.
+func trainBiases(g *graph.Graph, nodes []int) {
 	for i, n := range g.Nodes {
 		if nodes != nil && !slices.Contains(nodes, i) {
 			continue
@@ -145,11 +156,17 @@ func biases(op graph.Op) []graph.ParamID {
 }
 
 // Full returns a copy of g with every parameter of the model trainable, tied
-// weights once.
+// weights once. The biases of routes stay as they are: they steer a choice and
+// have no gradient.
 func Full(g *graph.Graph) *graph.Graph {
 	c := g.Clone()
 	for _, p := range c.Params {
 		p.Trainable = p.Adapter == ""
+	}
+	for _, n := range c.Nodes {
+		if r, ok := n.Op.(*graph.Route); ok && r.Bias != graph.NoParam {
+			c.Params[r.Bias].Trainable = g.Params[r.Bias].Trainable
+		}
 	}
 	return c
 }
@@ -177,7 +194,7 @@ func Targets(g *graph.Graph, patterns []string) ([]int, error) {
 	for _, p := range patterns {
 		found := false
 		for _, i := range linears {
-			if Matches(p, moduleOf(g, i), roleOf(g, i)) {
+			if Matches(p, linearOf(g, i).Module, roleOf(g, i)) {
 				chosen[i], found = true, true
 			}
 		}
@@ -193,12 +210,14 @@ func Targets(g *graph.Graph, patterns []string) ([]int, error) {
 	return out, nil
 }
 
-func moduleOf(g *graph.Graph, node int) string {
-	return g.Nodes[node].Op.(*graph.Linear).Module //nolint:errcheck,forcetypeassert // nodes are linears
+// linearOf is the operation of a node that is known to be a linear.
+func linearOf(g *graph.Graph, node int) *graph.Linear {
+	l, _ := g.Nodes[node].Op.(*graph.Linear)
+	return l
 }
 
 func roleOf(g *graph.Graph, node int) graph.Role {
-	return g.Params[g.Nodes[node].Op.(*graph.Linear).Weight].Role //nolint:errcheck,forcetypeassert // nodes are linears
+	return g.Params[linearOf(g, node).Weight].Role
 }
 
 // Matches reports whether a target pattern names the module with that role: the

@@ -18,8 +18,7 @@ func unknownTarget(g *graph.Graph, linears []int, pattern string) error {
 		}
 	}
 	for _, i := range linears {
-		module := moduleOf(g, i)
-		add(module[strings.LastIndexByte(module, '.')+1:])
+		add(lastPart(linearOf(g, i).Module))
 		add(string(roleOf(g, i)))
 	}
 	slices.SortStableFunc(known, func(a, b string) int { return distance(pattern, a) - distance(pattern, b) })
@@ -48,12 +47,21 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// A Summary says what a Graph trains.
+// A Summary says what a Graph trains, for people.
 type Summary struct {
-	Modules   []string // the linears with an adapter, by path
-	Adapter   int64    // parameters of the adapter
-	Own       int64    // trainable parameters of the model itself
-	Parameter int64    // parameters of the model
+	Targets []Target // the linears with an adapter, in groups
+	Adapter int64    // elements of the adapter's parameters
+	Own     int64    // elements of the model's own trainable parameters
+	Model   int64    // elements of all the model's parameters
+}
+
+// A Target is a group of adapted linears that share the last part of their paths
+// and their role.
+type Target struct {
+	Name     string // q_proj
+	Role     graph.Role
+	Modules  []string // their paths
+	Elements int64    // elements of their adapters
 }
 
 // Summarise says what g trains.
@@ -68,15 +76,36 @@ func Summarise(g *graph.Graph) Summary {
 		case p.Trainable:
 			s.Own += n
 		}
-		s.Parameter += n
+		s.Model += n
 	}
-	for _, n := range g.Nodes {
-		if l, ok := n.Op.(*graph.Linear); ok && l.Adapter != nil {
-			s.Modules = append(s.Modules, l.Module)
+	seen := map[string]bool{}
+	for _, i := range g.Linears() {
+		l := linearOf(g, i)
+		if l.Adapter == nil || seen[l.Module] {
+			continue
+		}
+		seen[l.Module] = true
+		t := s.target(lastPart(l.Module), roleOf(g, i))
+		t.Modules = append(t.Modules, l.Module)
+		for _, id := range l.Adapter.Params() {
+			t.Elements += int64(g.Params[id].Elements())
 		}
 	}
 	return s
 }
+
+// target is the group of that name and role, made where there is none.
+func (s *Summary) target(name string, role graph.Role) *Target {
+	for i := range s.Targets {
+		if t := &s.Targets[i]; t.Name == name && t.Role == role {
+			return t
+		}
+	}
+	s.Targets = append(s.Targets, Target{Name: name, Role: role})
+	return &s.Targets[len(s.Targets)-1]
+}
+
+func lastPart(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
 
 // PEFTTargets are target_modules for PEFT's adapter_config.json: the shortest
 // endings of the adapted modules' paths that name these and no other linear,
@@ -84,7 +113,7 @@ func Summarise(g *graph.Graph) Summary {
 func PEFTTargets(g *graph.Graph) []string {
 	var adapted, others []string
 	for _, i := range g.Linears() {
-		if l := g.Nodes[i].Op.(*graph.Linear); l.Adapter != nil { //nolint:errcheck,forcetypeassert // nodes are linears
+		if l := linearOf(g, i); l.Adapter != nil {
 			adapted = append(adapted, l.Module)
 		} else {
 			others = append(others, l.Module)

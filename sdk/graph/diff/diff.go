@@ -1,15 +1,7 @@
-// Package diff differentiates a Graph. It adds no operations: what it gives is a
-// [Schedule] over the same nodes, forward and backward, which says for each
-// backward step which gradients it computes, where it adds to one that is there
-// already, and which values of the forward pass it reads. So a backend knows, before
-// anything runs, what has to be kept, and computes nothing that no trainable
-// parameter needs.
-//
-// The derivative of each operation is the backend's; package interp has it in
-// float64. That of map is symbolic, and stands in the schedule.
 package diff
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/honeml/hone/sdk/graph"
@@ -70,8 +62,8 @@ type ParamGradient struct {
 	Derivative *expr.Node
 }
 
-// A Schedule is a training step of one micro-batch: every forward step, the
-// loss, the backward steps.
+// A Schedule is a training step of one micro-batch: the forward steps of all nodes
+// that the logits depend on, the loss, the backward steps.
 type Schedule struct {
 	Graph   *graph.Graph
 	Adapter string // the adapter that is on; "" for none
@@ -82,25 +74,24 @@ type Schedule struct {
 
 // Options say what is differentiated.
 type Options struct {
-	// Adapter names the adapter that is on. Its parameters and the model's own
-	// are differentiated as far as they are trainable.
+	// Adapter names the adapter that is on; "" for none. Its parameters and the
+	// model's own are differentiated as far as they are trainable.
 	Adapter string
 }
 
 // Differentiate gives the schedule of a training step of g. A Graph without a
-// trainable parameter that the logits depend on is an error.
+// trainable parameter that the logits depend on is an error that wraps
+// [ErrNothingTrained].
 func Differentiate(g *graph.Graph, o Options) (*Schedule, error) {
-	d := &differentiator{g: g, adapter: o.Adapter, needs: make([]bool, len(g.Values)), flows: make([]bool, len(g.Values))}
-	s := &Schedule{Graph: g, Adapter: o.Adapter, Wanted: make([]bool, len(g.Values))}
-	for i, n := range g.Nodes {
-		s.Steps = append(s.Steps, Step{Kind: Forward, Node: i})
+	d := &differentiator{g: g, adapter: o.Adapter, needs: make([]bool, len(g.Values))}
+	s := ForwardOnly(g, o)
+	for _, n := range g.Nodes {
 		d.markNeeds(n)
 	}
 	if !d.needs[g.Logits] {
-		return nil, fmt.Errorf("diff: the logits depend on no trainable parameter")
+		return nil, d.nothingTrained()
 	}
 	s.Steps = append(s.Steps, Step{Kind: Loss, Node: -1, Reads: []graph.ValueID{g.Logits}})
-	d.flows[g.Logits] = true
 	s.Wanted[g.Logits] = true
 	written := make([]bool, len(g.Values))
 	written[g.Logits] = true
@@ -126,8 +117,19 @@ type differentiator struct {
 	adapter string
 	// needs says for each value whether a trainable parameter is upstream of it.
 	needs []bool
-	// flows says for each value whether the loss depends on it.
-	flows []bool
+}
+
+// ErrNothingTrained reports a Graph whose logits depend on no parameter that is
+// trainable under the adapter that is on.
+var ErrNothingTrained = errors.New("the logits depend on no trainable parameter")
+
+func (d *differentiator) nothingTrained() error {
+	for _, n := range d.g.Nodes {
+		if a := graph.AdapterOf(n.Op); a != nil && d.adapter != a.Name {
+			return fmt.Errorf("diff: %w: the adapter %q is on, node %q has the adapter %q", ErrNothingTrained, d.adapter, n.Name, a.Name)
+		}
+	}
+	return fmt.Errorf("diff: %w: put an adapter on a linear, or mark parameters as trainable", ErrNothingTrained)
 }
 
 // Active is the adapter of op that is on under the name adapter, or nil.
@@ -246,11 +248,23 @@ func derive(m *graph.Map, step *Step) error {
 	return nil
 }
 
-// ForwardOnly is the schedule that computes the logits and nothing else.
+// ForwardOnly is the schedule that computes the logits and nothing else: nodes
+// that they do not depend on have no step.
 func ForwardOnly(g *graph.Graph, o Options) *Schedule {
 	s := &Schedule{Graph: g, Adapter: o.Adapter, Wanted: make([]bool, len(g.Values))}
+	reached := make([]bool, len(g.Nodes))
+	reached[g.Values[g.Logits].Node] = true
+	for i := len(g.Nodes) - 1; i >= 0; i-- {
+		for _, v := range g.Nodes[i].Inputs {
+			if reached[i] {
+				reached[g.Values[v].Node] = true
+			}
+		}
+	}
 	for i := range g.Nodes {
-		s.Steps = append(s.Steps, Step{Kind: Forward, Node: i})
+		if reached[i] {
+			s.Steps = append(s.Steps, Step{Kind: Forward, Node: i})
+		}
 	}
 	return s
 }

@@ -83,13 +83,19 @@ func Plan(s *diff.Schedule, keep Keep) *diff.Schedule {
 	return out
 }
 
-// Cost is the number of forward steps that a schedule does a second time.
-func Cost(s *diff.Schedule) int {
-	n := 0
+// Again lists the nodes that a schedule computes a second time, in the order in
+// which it does.
+func Again(s *diff.Schedule) []int {
+	var out []int
+	seen := make([]bool, len(s.Graph.Nodes))
 	for _, step := range s.Steps {
-		if step.Kind == diff.Forward {
-			n++
+		if step.Kind != diff.Forward {
+			continue
 		}
+		if seen[step.Node] {
+			out = append(out, step.Node)
+		}
+		seen[step.Node] = true
 	}
-	return n - len(s.Graph.Nodes)
+	return out
 }
