@@ -1,0 +1,261 @@
+package export
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/weights"
+	"github.com/honeml/hone/sdk/weights/dtype"
+	"github.com/honeml/hone/sdk/weights/safetensors"
+	"github.com/honeml/hone/sdk/weights/tensorfile"
+)
+
+// A MergeSpec says what is merged into what.
+type MergeSpec struct {
+	Graph      *graph.Graph        // with the adapter, sources as the checkpoint has them
+	Checkpoint *weights.Checkpoint // of the base model
+	Trained    *weights.Checkpoint // what the run saved; nil: nothing
+	Folder     string              // where the model is written
+	ShardBytes int64               // the most a file holds; 0: safetensors.DefaultShardBytes
+	DType      weights.DType       // dtype.Unknown: as the base holds each tensor, quantised ones as float32
+	Progress   func(done, total int64)
+}
+
+// A tensor of the merged model.
+type merged struct {
+	name    string
+	shape   []int
+	param   *graph.Param
+	adapter *graph.Adapter // added to it, or nil
+	dtype   weights.DType
+	array   *weights.Array // the base's values
+}
+
+// Merge writes the base model with what was trained worked into its weights,
+// W + s·B·A for linears with an adapter, a block of rows at a time. It reports
+// whether a tie had to be broken because only one side of it was trained: the
+// configuration has to say so.
+func Merge(ctx context.Context, s MergeSpec) (untied bool, err error) {
+	tensors, untied, err := s.tensors()
+	if err != nil {
+		return false, err
+	}
+	specs := make([]tensorfile.Spec, len(tensors))
+	var total, done int64
+	for i, t := range tensors {
+		specs[i] = tensorfile.Spec{Name: t.name, DType: t.dtype, Shape: t.shape}
+		total += int64(t.param.Elements())
+	}
+	w, err := safetensors.CreateSharded(s.Folder, "model", specs, s.ShardBytes, safetensors.Options{Sync: true})
+	if err != nil {
+		return false, fault.New(fault.Storage, "%w", err)
+	}
+	defer w.Close()
+	for _, t := range tensors {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		out, err := w.Tensor(t.name)
+		if err != nil {
+			return false, fault.New(fault.Storage, "%w", err)
+		}
+		if err := s.write(out, t); err != nil {
+			return false, fmt.Errorf("tensor %q: %w", t.name, err)
+		}
+		done += int64(t.param.Elements())
+		if s.Progress != nil {
+			s.Progress(done, total)
+		}
+	}
+	if err := w.Commit(); err != nil {
+		return false, fault.New(fault.Storage, "%w", err)
+	}
+	return untied, nil
+}
+
+// tensors lists what the merged model holds, in the Graph's order.
+func (s MergeSpec) tensors() (out []merged, untied bool, err error) {
+	uses := make([]int, len(s.Graph.Params))
+	for _, n := range s.Graph.Nodes {
+		for _, id := range graph.ParamsOf(n.Op) {
+			uses[id]++
+		}
+	}
+	adapters := map[graph.ParamID]*graph.Adapter{}
+	var apart []merged // sides of ties that an adapter changes alone
+	for _, n := range s.Graph.Nodes {
+		l, ok := n.Op.(*graph.Linear)
+		if !ok || l.Adapter == nil {
+			continue
+		}
+		if l.Adapter.Bias != graph.NoParam && l.Bias == graph.NoParam {
+			return nil, false, fault.New(fault.Unsupported, "module %s: the adapter has a bias and the model none to work it into", l.Module)
+		}
+		if uses[l.Weight] == 1 {
+			adapters[l.Weight] = l.Adapter
+			continue
+		}
+		apart = append(apart, merged{name: l.Module + ".weight", param: s.Graph.Params[l.Weight], adapter: l.Adapter})
+		untied = true
+	}
+	for _, p := range s.Graph.Params {
+		if p.Adapter == "" {
+			out = append(out, merged{name: p.Name, param: p, adapter: adapters[p.ID]})
+		}
+	}
+	out = append(out, apart...)
+	for i := range out {
+		if err := s.resolve(&out[i]); err != nil {
+			return nil, false, err
+		}
+	}
+	return out, untied, nil
+}
+
+// resolve finds the base's values, and the shape and type to write.
+func (s MergeSpec) resolve(t *merged) error {
+	array, err := weights.Resolve(s.Checkpoint, t.param.Source)
+	if err != nil {
+		return fault.New(fault.BadWeights, "parameter %q: %w", t.param.Name, err)
+	}
+	t.array, t.shape, t.dtype = array, t.param.Shape, s.DType
+	// A tensor that the Graph only reshapes keeps the checkpoint's shape.
+	if base, ok := s.Checkpoint.Lookup(t.name); ok && base.Elements() == t.param.Elements() {
+		t.shape = base.Shape
+	}
+	if t.dtype == dtype.Unknown {
+		t.dtype = array.DType()
+	}
+	if !t.dtype.Plain() {
+		t.dtype = dtype.F32
+	}
+	return nil
+}
+
+// mergeRows is how many rows are merged at a time.
+const mergeRows = 256
+
+func (s MergeSpec) write(out *tensorfile.TensorWriter, t merged) error {
+	trained, err := s.trained(t.param)
+	if err != nil {
+		return err
+	}
+	rows, cols := t.array.Rows(), t.array.Cols()
+	if t.adapter == nil && s.biasUpdate(t.param) == nil {
+		return s.copyRows(out, t, trained)
+	}
+	if t.adapter == nil {
+		return s.writeBias(out, t, trained)
+	}
+	a, err := s.read(t.adapter.A)
+	if err != nil {
+		return err
+	}
+	b, err := s.read(t.adapter.B)
+	if err != nil {
+		return err
+	}
+	scaling := float32(t.adapter.Scaling())
+	block := make([]float32, mergeRows*cols)
+	for first := 0; first < rows; first += mergeRows {
+		n := min(mergeRows, rows-first)
+		w := block[:n*cols]
+		if err := s.rows(t, trained, w, first, cols); err != nil {
+			return err
+		}
+		for i := range n {
+			for r := range t.adapter.Rank {
+				factor := scaling * b[(first+i)*t.adapter.Rank+r]
+				for c, v := range a[r*cols : (r+1)*cols] {
+					w[i*cols+c] += factor * v
+				}
+			}
+		}
+		if err := out.WriteFloat32(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows gives whole rows of a tensor, the trained ones where it was trained.
+func (s MergeSpec) rows(t merged, trained, dst []float32, first, cols int) error {
+	if trained != nil {
+		copy(dst, trained[first*cols:])
+		return nil
+	}
+	return t.array.ReadRows(dst, first)
+}
+
+func (s MergeSpec) copyRows(out *tensorfile.TensorWriter, t merged, trained []float32) error {
+	rows, cols := t.array.Rows(), t.array.Cols()
+	atATime := max(1, (1<<20)/max(1, cols))
+	block := make([]float32, min(rows, atATime)*cols)
+	for first := 0; first < rows; first += atATime {
+		w := block[:min(atATime, rows-first)*cols]
+		if err := s.rows(t, trained, w, first, cols); err != nil {
+			return err
+		}
+		if err := out.WriteFloat32(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// biasUpdate is the adapter whose bias is added to the parameter, a linear's own
+// bias; nil for none.
+func (s MergeSpec) biasUpdate(p *graph.Param) *graph.Adapter {
+	for _, n := range s.Graph.Nodes {
+		if l, ok := n.Op.(*graph.Linear); ok && l.Bias == p.ID && l.Adapter != nil && l.Adapter.Bias != graph.NoParam {
+			return l.Adapter
+		}
+	}
+	return nil
+}
+
+func (s MergeSpec) writeBias(out *tensorfile.TensorWriter, t merged, trained []float32) error {
+	a := s.biasUpdate(t.param)
+	update, err := s.read(a.Bias)
+	if err != nil {
+		return err
+	}
+	v := make([]float32, t.param.Elements())
+	if err := s.rows(t, trained, v, 0, 1); err != nil {
+		return err
+	}
+	for i := range v {
+		v[i] += float32(a.Scaling()) * update[i]
+	}
+	return out.WriteFloat32(v)
+}
+
+// trained is a parameter of the model's own as the run left it; nil if it was
+// not trained.
+func (s MergeSpec) trained(p *graph.Param) ([]float32, error) {
+	if !p.Trainable || s.Trained == nil {
+		return nil, nil
+	}
+	return s.read(p.ID)
+}
+
+// read gives a trainable parameter as the run saved it.
+func (s MergeSpec) read(id graph.ParamID) ([]float32, error) {
+	p := s.Graph.Params[id]
+	for _, saved := range kernels.SavedTensors(s.Graph) {
+		if saved.Param.ID != id {
+			continue
+		}
+		t, ok := s.Trained.Lookup(saved.Key)
+		if !ok || t.Elements() != p.Elements() {
+			return nil, fault.New(fault.BadWeights, "%s has no tensor %q of shape %v", strings.Join(s.Trained.Files(), ", "), saved.Key, p.Shape)
+		}
+		out := make([]float32, p.Elements())
+		return out, t.Float32(out, 0)
+	}
+	return nil, fault.New(fault.BadWeights, "parameter %q was not trained", p.Name)
+}
