@@ -1,0 +1,60 @@
+# Two commands for a newcomer: make quickstart, make test.
+
+GO      ?= go
+BIN     := bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+PLUGINS := $(notdir $(patsubst %/main.go,%,$(wildcard plugins/*/main.go)))
+LINT    := $(GO) tool -modfile=tools/lint/go.mod golangci-lint
+
+export CGO_ENABLED = 0
+
+.PHONY: build
+build: $(BIN)/hone $(addprefix $(BIN)/hone-plugin-,$(PLUGINS)) ## the host and every plugin, into bin/
+
+.PHONY: FORCE
+$(BIN)/hone: FORCE
+	@mkdir -p $(BIN)
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./host/cmd/hone
+
+$(BIN)/hone-plugin-%: FORCE
+	@mkdir -p $(BIN)
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./plugins/$*
+
+.PHONY: quickstart
+quickstart: build ## fine-tune a very small model and see the difference
+	$(BIN)/hone quickstart
+
+.PHONY: smollm2
+smollm2: build ## fine-tune SmolLM2-135M-Instruct; MODEL=path.gguf or hf://… to use another copy
+	MODEL='$(MODEL)' examples/smollm2/run.sh
+
+.PHONY: test
+test: ## every test
+	$(GO) test ./...
+
+.PHONY: race
+race: ## the host and the SDK under the race detector, which needs cgo
+	CGO_ENABLED=1 $(GO) test -race ./host/... ./sdk/...
+
+.PHONY: soak
+soak: ## kill plugins and hosts at random moments, 50 times each
+	HONE_SOAK=50 $(GO) test -count=1 -timeout 60m -run 'TestKill' ./test/e2e
+
+.PHONY: lint
+lint: ## what CI's linter says
+	$(LINT) run ./...
+
+.PHONY: generate
+generate: ## generated code, docs and assembly
+	$(GO) generate ./...
+
+.PHONY: cross
+cross: ## the host and the plugins for every platform they are for
+	for os in linux darwin; do for arch in amd64 arm64; do \
+	  echo $$os/$$arch; GOOS=$$os GOARCH=$$arch $(GO) build -o /dev/null ./host/... ./sdk/... ./plugins/... || exit 1; \
+	done; done
+
+.PHONY: help
+help:
+	@awk -F':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
