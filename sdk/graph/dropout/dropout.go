@@ -40,18 +40,28 @@ func mix(z uint64) uint64 {
 	return z ^ z>>31
 }
 
+// The constants of Philox4x32: what counters are multiplied by, and what is added
+// to the key from round to round.
+const (
+	multiplier0, multiplier1 = 0xd2511f53, 0xcd9e8d57
+	weyl0, weyl1             = 0x9e3779b9, 0xbb67ae85
+)
+
 // Philox is the four outputs of Philox4x32-10 for a counter under a key.
 func Philox(counter [4]uint32, key Key) [4]uint32 {
-	c0, c1, c2, c3 := counter[0], counter[1], counter[2], counter[3]
-	k0, k1 := key[0], key[1]
+	a, b, c, d := rounds(counter[0], counter[1], counter[2], counter[3], key[0], key[1])
+	return [4]uint32{a, b, c, d}
+}
+
+// rounds takes and gives words, not arrays, which are kept in registers.
+func rounds(c0, c1, c2, c3, k0, k1 uint32) (uint32, uint32, uint32, uint32) {
 	for range 10 {
-		p0 := uint64(c0) * 0xd2511f53
-		p1 := uint64(c2) * 0xcd9e8d57
+		p0, p1 := uint64(c0)*multiplier0, uint64(c2)*multiplier1
 		c0, c1, c2, c3 = uint32(p1>>32)^c1^k0, uint32(p1), uint32(p0>>32)^c3^k1, uint32(p0)
-		k0 += 0x9e3779b9
-		k1 += 0xbb67ae85
+		k0 += weyl0
+		k1 += weyl1
 	}
-	return [4]uint32{c0, c1, c2, c3}
+	return c0, c1, c2, c3
 }
 
 // Threshold is the least output that keeps an element at probability p of
@@ -60,15 +70,22 @@ func Threshold(p float64) uint64 { return uint64(p*(1<<32) + 0.5) }
 
 // Row fills multipliers with 0 or 1/(1−p) for the columns 0, 1, … of a token.
 func Row(key Key, sample, position int32, p float64, multipliers []float32) {
+	keep := [2]float32{0, float32(1 / (1 - p))}
 	threshold := Threshold(p)
-	keep := float32(1 / (1 - p))
-	for c := 0; c < len(multipliers); c += 4 {
-		out := Philox([4]uint32{uint32(sample), uint32(position), uint32(c / 4), 0}, key)
-		for i := range min(4, len(multipliers)-c) {
-			multipliers[c+i] = 0
-			if uint64(out[i]) >= threshold {
-				multipliers[c+i] = keep
-			}
+	pick := func(output uint32) float32 { // without a branch that cannot be foreseen
+		return keep[(uint64(output)-threshold)>>63^1]
+	}
+	var last [4]float32
+	for block := uint32(0); len(multipliers) > 0; block++ {
+		o0, o1, o2, o3 := rounds(uint32(sample), uint32(position), block, 0, key[0], key[1])
+		m := &last
+		if len(multipliers) >= 4 {
+			m = (*[4]float32)(multipliers)
 		}
+		m[0], m[1], m[2], m[3] = pick(o0), pick(o1), pick(o2), pick(o3)
+		if m == &last {
+			copy(multipliers, last[:])
+		}
+		multipliers = multipliers[min(4, len(multipliers)):]
 	}
 }
