@@ -15,6 +15,8 @@ type differentiator struct {
 	in   *interner
 	arg  int
 	done map[*Node]*Node
+	// flip, for the tests, says whether the sign of an operation's term is wrong.
+	flip func(op Op, term int) bool
 }
 
 func (d *differentiator) of(n *Node) *Node {
@@ -26,13 +28,19 @@ func (d *differentiator) of(n *Node) *Node {
 	return m
 }
 
+// derive is the chain rule: a term for each argument, factor times the argument's
+// own derivative, put together as the operation asks.
 func (d *differentiator) derive(n *Node) *Node {
 	in := d.in
 	zero, one := in.constant(0), in.constant(1)
 	arg := func(i int) *Node { return n.Args[i] }
-	// chain is the derivative of a function of one argument whose own
-	// derivative is outer.
-	chain := func(outer *Node) *Node { return in.apply(Mul, outer, d.of(arg(0))) }
+	term := func(i int, factor *Node) *Node {
+		t := in.apply(Mul, factor, d.of(arg(i)))
+		if d.flip != nil && d.flip(n.Op, i) {
+			t = in.apply(Neg, t)
+		}
+		return t
+	}
 	switch n.Op {
 	case Arg:
 		if n.Arg == d.arg {
@@ -40,38 +48,38 @@ func (d *differentiator) derive(n *Node) *Node {
 		}
 		return zero
 	case Add, Sub:
-		return in.apply(n.Op, d.of(arg(0)), d.of(arg(1)))
+		return in.apply(n.Op, term(0, one), term(1, one))
 	case Mul:
-		return in.apply(Add, in.apply(Mul, d.of(arg(0)), arg(1)), in.apply(Mul, arg(0), d.of(arg(1))))
+		return in.apply(Add, term(0, arg(1)), term(1, arg(0)))
 	case Div: // (a' − (a/b)·b') / b
-		return in.apply(Div, in.apply(Sub, d.of(arg(0)), in.apply(Mul, n, d.of(arg(1)))), arg(1))
+		return in.apply(Div, in.apply(Sub, term(0, one), term(1, n)), arg(1))
 	case Neg:
-		return in.apply(Neg, d.of(arg(0)))
+		return in.apply(Neg, term(0, one))
 	case Exp:
-		return chain(n)
+		return term(0, n)
 	case Log:
-		return in.apply(Div, d.of(arg(0)), arg(0))
+		return in.apply(Div, term(0, one), arg(0))
 	case Log1p:
-		return in.apply(Div, d.of(arg(0)), in.apply(Add, one, arg(0)))
+		return in.apply(Div, term(0, one), in.apply(Add, one, arg(0)))
 	case Expm1:
-		return chain(in.apply(Add, n, one))
+		return term(0, in.apply(Add, n, one))
 	case Tanh:
-		return chain(in.apply(Sub, one, in.apply(Mul, n, n)))
+		return term(0, in.apply(Sub, one, in.apply(Mul, n, n)))
 	case Sigmoid:
-		return chain(in.apply(Mul, n, in.apply(Sub, one, n)))
+		return term(0, in.apply(Mul, n, in.apply(Sub, one, n)))
 	case Softplus:
-		return chain(in.apply(Sigmoid, arg(0)))
+		return term(0, in.apply(Sigmoid, arg(0)))
 	case Erf:
 		gauss := in.apply(Exp, in.apply(Neg, in.apply(Mul, arg(0), arg(0))))
-		return chain(in.apply(Mul, in.constant(2/math.Sqrt(math.Pi)), gauss))
+		return term(0, in.apply(Mul, in.constant(2/math.Sqrt(math.Pi)), gauss))
 	case Sqrt:
-		return in.apply(Div, d.of(arg(0)), in.apply(Mul, in.constant(2), n))
+		return in.apply(Div, term(0, one), in.apply(Mul, in.constant(2), n))
 	case Min:
-		return in.apply(Where, in.apply(Less, arg(0), arg(1)), d.of(arg(0)), d.of(arg(1)))
+		return in.apply(Where, in.apply(Less, arg(0), arg(1)), term(0, one), term(1, one))
 	case Max:
-		return in.apply(Where, in.apply(Greater, arg(0), arg(1)), d.of(arg(0)), d.of(arg(1)))
+		return in.apply(Where, in.apply(Greater, arg(0), arg(1)), term(0, one), term(1, one))
 	case Where:
-		return in.apply(Where, arg(0), d.of(arg(1)), d.of(arg(2)))
+		return in.apply(Where, arg(0), term(1, one), term(2, one))
 	}
 	return zero // constants, pos, floor, comparisons
 }

@@ -1,0 +1,156 @@
+package graphtest
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/adapt"
+	"github.com/honeml/hone/sdk/graph/diff"
+)
+
+// Options choose what Random draws. The zero value draws cases that a test can
+// afford by the hundred.
+type Options struct {
+	Nodes      int // about how many; 0: 22
+	Tokens     int // at most how many; 0: 12
+	Vocabulary int // 0: 9
+	// Frozen leaves the Graph as a model plugin gives it: no adapter and nothing
+	// trainable.
+	Frozen bool
+}
+
+// A Case is a Graph with all that is needed to run it.
+type Case struct {
+	Graph  *graph.Graph
+	Values [][]float64 // of each parameter, exact in float32
+	Batch  *graph.Batch
+	// Adapter is the adapter that is on; "" for none, though the Graph may have one.
+	Adapter    string
+	Seed, Step uint64 // of the dropout
+}
+
+// Param gives the values of a parameter.
+func (c *Case) Param(id graph.ParamID) []float64 { return c.Values[id] }
+
+// Random draws a case; its parameters may be changed, its Graph not. Equal states of rng give equal cases.
+func Random(rng *rand.Rand, o Options) *Case {
+	if o.Nodes == 0 {
+		o.Nodes = 22
+	}
+	if o.Tokens == 0 {
+		o.Tokens = 12
+	}
+	if o.Vocabulary == 0 {
+		o.Vocabulary = 9
+	}
+	d := &drawer{rng: rng, o: o, b: graph.New("Random"), size: map[graph.ValueID]float64{}, used: map[graph.ValueID]bool{}}
+	g := d.graph()
+	c := &Case{Graph: g, Batch: randomBatch(rng, o), Seed: rng.Uint64(), Step: 1 + rng.Uint64N(1000)}
+	for trained := o.Frozen; !trained; {
+		c.Graph, c.Adapter = g, ""
+		c.train(rng)
+		// What is trained may stand where the logits do not depend on it.
+		_, err := diff.Differentiate(c.Graph, diff.Options{Adapter: c.Adapter})
+		trained = !errors.Is(err, diff.ErrNothingTrained)
+	}
+	for _, p := range c.Graph.Params {
+		c.Values = append(c.Values, values(rng, c.Graph, p))
+	}
+	return c
+}
+
+// train puts an adapter on, makes the model's own parameters trainable, or both.
+func (c *Case) train(rng *rand.Rand) {
+	kind := rng.IntN(6)
+	if kind == 0 || kind == 1 { // all of the model's own
+		c.Graph = adapt.Full(c.Graph)
+	}
+	if kind != 0 {
+		c.Graph = must(adapt.Apply(c.Graph, randomLoRA(rng, c.Graph)))
+		c.Adapter = adapt.DefaultName
+	}
+	if kind >= 4 { // some of the model's own
+		for _, p := range c.Graph.Params {
+			p.Trainable = p.Trainable || rng.IntN(4) == 0
+		}
+	}
+	if kind == 1 && rng.IntN(2) == 0 {
+		c.Adapter = "" // there, and off
+	}
+}
+
+func randomLoRA(rng *rand.Rand, g *graph.Graph) adapt.LoRA {
+	l := adapt.LoRA{
+		Rank: 1 + rng.IntN(4), Alpha: 0.5 + 3*rng.Float64(), RSLoRA: rng.IntN(2) == 0, LoRABias: rng.IntN(2) == 0,
+		Bias: []adapt.Bias{adapt.BiasNone, adapt.BiasAll, adapt.BiasLoRAOnly}[rng.IntN(3)],
+	}
+	if rng.IntN(2) == 0 {
+		l.Dropout = 0.1 + 0.5*rng.Float64()
+	}
+	for _, i := range g.Linears() {
+		if linear, ok := g.Nodes[i].Op.(*graph.Linear); ok && rng.IntN(2) == 0 {
+			l.Targets = append(l.Targets, linear.Module)
+		}
+	}
+	if len(l.Targets) == 0 {
+		l.Targets = []string{"*"} // everything, the head too
+	}
+	return l
+}
+
+// randomBatch lays documents end to end: short ones, single tokens among them.
+func randomBatch(rng *rand.Rand, o Options) *graph.Batch {
+	b := &graph.Batch{}
+	for i := 0; b.Tokens() < o.Tokens; i++ {
+		n := 1
+		if i == 0 || rng.IntN(3) > 0 {
+			n = 2 + rng.IntN(8)
+		}
+		n = min(n, o.Tokens-b.Tokens())
+		ids, weights := make([]int32, n), make([]float32, n)
+		for t := range ids {
+			ids[t] = rng.Int32N(int32(o.Vocabulary))
+			weights[t] = []float32{0, 1, 1, rng.Float32() * 2}[rng.IntN(4)]
+		}
+		if n > 1 {
+			weights[n-1] = 1 // something to learn
+		}
+		b.Append(rng.Int32N(1<<20), ids, weights)
+		if rng.IntN(4) == 0 {
+			break
+		}
+	}
+	return b
+}
+
+// values draws a parameter's elements in a size that suits its use.
+func values(rng *rand.Rand, g *graph.Graph, p *graph.Param) []float64 {
+	mean, deviation := 0.0, 0.4
+	switch {
+	case p.Role == graph.RoleEmbed:
+		deviation = 0.9
+	case len(p.Shape) == 2 && p.Role == graph.RoleConv:
+		deviation = 0.6
+	case len(p.Shape) == 2:
+		deviation = 1.1 / math.Sqrt(float64(p.Shape[1]))
+	case p.Role == graph.RoleNorm && !plusOne(g, p.ID):
+		mean = 1
+	}
+	out := make([]float64, p.Elements())
+	for i := range out {
+		out[i] = float64(float32(mean + deviation*rng.NormFloat64()))
+	}
+	return out
+}
+
+// plusOne reports whether a parameter is the weight of a norm that adds 1 to it.
+func plusOne(g *graph.Graph, id graph.ParamID) bool {
+	for _, n := range g.Nodes {
+		if o, ok := n.Op.(*graph.Norm); ok && o.Weight == id && o.PlusOne {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,93 @@
+package interp
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/graphtest"
+)
+
+// TestGradients draws random graphs until each operation and each class of
+// attributes was seen 50 times, and each operation after each other one 25 times,
+// and holds every gradient of every trainable parameter to differences of losses.
+func TestGradients(t *testing.T) {
+	const enough, enoughPairs, most = 50, 25, 1000
+	rng := rand.New(rand.NewPCG(2026, 11))
+	counts, pairs := map[string]int{}, map[string]int{}
+	short := func() (names []string) {
+		for _, class := range graphtest.Classes() {
+			if counts[class] < enough {
+				names = append(names, class)
+			}
+		}
+		for _, pair := range allPairs() {
+			if pairs[pair] < enoughPairs {
+				names = append(names, pair)
+			}
+		}
+		return names
+	}
+	cases, probes, kinks := 0, 0, 0
+	for ; len(short()) > 0 && cases < most; cases++ {
+		s := newSubject(t, graphtest.Random(rng, graphtest.Options{}))
+		wrong, err := s.measure(rng, 2)
+		if err != nil {
+			t.Fatalf("case %d: %v\n%s", cases, err, s)
+		}
+		if len(wrong) > 0 {
+			t.Fatalf("case %d:\n%s\n%s", cases, strings.Join(wrong, "\n"), s)
+		}
+		for class, n := range s.c.Classes() {
+			counts[class] += n
+		}
+		countPairs(s.c.Graph, pairs)
+		probes, kinks = probes+len(s.probes), kinks+s.kinks
+	}
+	t.Logf("%d graphs, %d gradients along a direction, %d of them near a kink\n%s\n%s",
+		cases, probes, kinks, table(counts, graphtest.Classes()), pairTable(pairs))
+	if kinks*50 > probes {
+		t.Errorf("%d of %d differences met a kink: too many to trust the rest", kinks, probes)
+	}
+	if names := short(); len(names) > 0 {
+		t.Errorf("seen too seldom: %q", names)
+	}
+}
+
+// operations are those that random graphs have, embed, which takes nothing, first.
+var operations = []string{"embed", "linear", "norm", "rope", "attention", "map", "split", "concat", "conv"}
+
+func allPairs() (out []string) {
+	for _, first := range operations {
+		for _, second := range operations[1:] {
+			out = append(out, second+" of "+first)
+		}
+	}
+	return out
+}
+
+// countPairs counts which operation takes what which other one gave.
+func countPairs(g *graph.Graph, pairs map[string]int) {
+	for _, n := range g.Nodes {
+		for _, v := range n.Inputs {
+			pairs[n.Op.Name()+" of "+g.Nodes[g.Values[v].Node].Op.Name()]++
+		}
+	}
+}
+
+func pairTable(pairs map[string]int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-12s", "takes from")
+	for _, first := range operations {
+		fmt.Fprintf(&b, "%10s", first)
+	}
+	for _, second := range operations[1:] {
+		fmt.Fprintf(&b, "\n%-12s", second)
+		for _, first := range operations {
+			fmt.Fprintf(&b, "%10d", pairs[second+" of "+first])
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,137 @@
+package interp
+
+import (
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+	"github.com/honeml/hone/sdk/graph/dropout"
+)
+
+// matmul is x·wᵀ: x [rows, in], w [out, in].
+func matmul(x, w []float64, in, out int) []float64 {
+	rows := len(x) / in
+	y := make([]float64, rows*out)
+	for t := range rows {
+		for o := range out {
+			sum := 0.0
+			for i := range in {
+				sum += x[t*in+i] * w[o*in+i]
+			}
+			y[t*out+o] = sum
+		}
+	}
+	return y
+}
+
+// matmulInput is dy·w: the gradient of x in x·wᵀ.
+func matmulInput(dy, w []float64, in, out int) []float64 {
+	rows := len(dy) / out
+	dx := make([]float64, rows*in)
+	for t := range rows {
+		for o := range out {
+			for i := range in {
+				dx[t*in+i] += dy[t*out+o] * w[o*in+i]
+			}
+		}
+	}
+	return dx
+}
+
+// matmulWeight is dyᵀ·x: the gradient of w in x·wᵀ.
+func matmulWeight(dy, x []float64, in, out int) []float64 {
+	rows := len(dy) / out
+	dw := make([]float64, out*in)
+	for t := range rows {
+		for o := range out {
+			for i := range in {
+				dw[o*in+i] += dy[t*out+o] * x[t*in+i]
+			}
+		}
+	}
+	return dw
+}
+
+// addRow adds a row, which may be nil, to each row of y.
+func addRow(y, row []float64) {
+	for i := range y {
+		if row != nil {
+			y[i] += row[i%len(row)]
+		}
+	}
+}
+
+// columnSums is the gradient of a row that is added to all rows.
+func columnSums(dy []float64, width int) []float64 {
+	sum := make([]float64, width)
+	for i, v := range dy {
+		sum[i%width] += v
+	}
+	return sum
+}
+
+func scaled(x []float64, factor float64) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = factor * v
+	}
+	return y
+}
+
+// linear is x·Wᵀ + b, and s·((dropout(x)·Aᵀ)·Bᵀ + bias of B) with its adapter.
+func (r *Run) linear(o *graph.Linear, x []float64) []float64 {
+	out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
+	y := matmul(x, r.param(o.Weight), in, out)
+	addRow(y, r.param(o.Bias))
+	a := diff.Active(o, r.o.Adapter)
+	if a == nil {
+		return y
+	}
+	h := matmul(r.dropped(a, o.Module, x, in), r.param(a.A), in, a.Rank)
+	update := matmul(h, r.param(a.B), a.Rank, out)
+	addRow(update, r.param(a.Bias))
+	return added(y, scaled(update, a.Scaling()))
+}
+
+// linearBackward, with s the adapter's scaling and x' = dropout(x):
+//
+//	dX = dY·W + dropout(s·dY·B·A);  dW = dYᵀ·X;  db = Σ dY
+//	dB = s·dYᵀ·(x'·Aᵀ);  dA = (s·dY·B)ᵀ·x';  d(bias of B) = s·Σ dY
+func (r *Run) linearBackward(o *graph.Linear, x, dy []float64, g *grads) {
+	out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
+	g.input("x", 0, matmulInput(dy, r.param(o.Weight), in, out))
+	if g.wants(o.Weight) {
+		g.param("weight", o.Weight, matmulWeight(dy, x, in, out))
+	}
+	g.param("bias", o.Bias, columnSums(dy, out))
+	a := diff.Active(o, r.o.Adapter)
+	if a == nil {
+		return
+	}
+	s := scaled(dy, a.Scaling())
+	dh := matmulInput(s, r.param(a.B), a.Rank, out)
+	g.input("x of the adapter", 0, r.dropped(a, o.Module, matmulInput(dh, r.param(a.A), in, a.Rank), in))
+	if g.wants(a.A) || g.wants(a.B) {
+		kept := r.dropped(a, o.Module, x, in)
+		g.param("A", a.A, matmulWeight(dh, kept, in, a.Rank))
+		g.param("B", a.B, matmulWeight(s, matmul(kept, r.param(a.A), in, a.Rank), a.Rank, out))
+	}
+	g.param("bias of B", a.Bias, columnSums(s, out))
+}
+
+// dropped is dropout(x), or x outside of training.
+func (r *Run) dropped(a *graph.Adapter, module string, x []float64, width int) []float64 {
+	if !r.o.Training || a.Dropout == 0 {
+		return x
+	}
+	y := make([]float64, len(x))
+	key := dropout.NewKey(r.o.Seed, r.o.Step, module)
+	multipliers := make([]float32, width)
+	for t := range r.batch.Tokens() {
+		dropout.Row(key, r.batch.Sample[t], r.batch.Position[t], a.Dropout, multipliers)
+		for i, m := range multipliers {
+			if m != 0 { // 1/(1−p), here without float32's rounding
+				y[t*width+i] = x[t*width+i] / (1 - a.Dropout)
+			}
+		}
+	}
+	return y
+}
