@@ -202,8 +202,13 @@ func (n *Node) any(seen map[*Node]bool, f func(*Node) bool) bool {
 	return false
 }
 
+// maxFormat bounds what Format writes: a subexpression that is shared is written
+// each time, which may be exponentially often.
+const maxFormat = 1 << 16
+
 // Format is n in the grammar of the package, fully parenthesised, with names
-// for its arguments. Defined functions appear as what they stand for.
+// for its arguments. Defined functions appear as what they stand for. A text that
+// would be longer than 64 KiB ends in ….
 func (n *Node) Format(names []string) string {
 	var b strings.Builder
 	n.format(&b, names)
@@ -211,6 +216,12 @@ func (n *Node) Format(names []string) string {
 }
 
 func (n *Node) format(b *strings.Builder, names []string) {
+	if b.Len() > maxFormat {
+		if !strings.HasSuffix(b.String(), "…") {
+			b.WriteString("…")
+		}
+		return
+	}
 	switch n.Op {
 	case Const:
 		b.WriteString(strconv.FormatFloat(n.Const, 'g', -1, 64))
