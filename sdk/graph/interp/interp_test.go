@@ -1,0 +1,210 @@
+package interp_test
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/adapt"
+	"github.com/honeml/hone/sdk/graph/diff"
+	"github.com/honeml/hone/sdk/graph/dropout"
+	"github.com/honeml/hone/sdk/graph/interp"
+)
+
+// ones fills every parameter with 1.
+func ones(g *graph.Graph) interp.Params {
+	return func(id graph.ParamID) []float64 {
+		out := make([]float64, g.Params[id].Elements())
+		for i := range out {
+			out[i] = 1
+		}
+		return out
+	}
+}
+
+// small is an embedding of five columns and a head, with an adapter on the head.
+func small(t *testing.T, l adapt.LoRA) *graph.Graph {
+	t.Helper()
+	b := graph.New("Small")
+	b.Logits(b.Linear(b.Embed("embed.weight", 4, 5), "head", 4, graph.RoleHead))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Rank, l.Alpha, l.Targets = 2, 3, []string{"head"}
+	if g, err = adapt.Apply(g, l); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func batchOf(ids ...int32) *graph.Batch {
+	b := &graph.Batch{}
+	weights := make([]float32, len(ids))
+	for i := range weights {
+		weights[i] = 1
+	}
+	b.Append(7, ids, weights)
+	return b
+}
+
+// TestDropout writes out by hand what a linear with an adapter gives: which
+// elements are dropped is a function of seed, step, module, sample, position and
+// column.
+func TestDropout(t *testing.T) {
+	g := small(t, adapt.LoRA{Dropout: 0.25})
+	batch := batchOf(1, 2, 3)
+	logits := func(o interp.Options) []float64 {
+		t.Helper()
+		o.Adapter, o.Seed, o.Step = adapt.DefaultName, 11, 22
+		run, err := interp.New(g, ones(g), batch, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := run.Forward()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	key := dropout.NewKey(11, 22, "head")
+	multipliers := make([]float32, 5)
+	for i, got := range logits(interp.Options{Training: true}) {
+		dropout.Row(key, 7, int32(i/4), 0.25, multipliers)
+		sum := 0.0 // of dropout(x), x being ones
+		for _, m := range multipliers {
+			if m != 0 {
+				sum += 1 / 0.75
+			}
+		}
+		// 5 from the weight; s = 3/2 times two rows of A, each the sum, through B.
+		if want := 5 + 1.5*2*sum; math.Abs(got-want) > 1e-12 {
+			t.Errorf("logit %d: %v, want %v", i, got, want)
+		}
+	}
+	for i, got := range logits(interp.Options{}) {
+		if want := 5 + 1.5*2*5.0; got != want {
+			t.Errorf("outside of training, logit %d: %v, want %v", i, got, want)
+		}
+	}
+}
+
+// TestAdapterOff: with the adapter off the Graph is the model alone.
+func TestAdapterOff(t *testing.T) {
+	g := small(t, adapt.LoRA{LoRABias: true})
+	for name, want := range map[string]float64{"": 5, "other": 5, adapt.DefaultName: 5 + 1.5*(2*5+1)} {
+		run, err := interp.New(g, ones(g), batchOf(1, 2), interp.Options{Adapter: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		logits, err := run.Forward()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if logits[0] != want {
+			t.Errorf("adapter %q: logits of %v, want %v", name, logits[0], want)
+		}
+	}
+}
+
+// mixture is a mixture of two experts.
+func mixture(t *testing.T) *graph.Graph {
+	t.Helper()
+	b := graph.New("Mixture")
+	x := b.Embed("embed.weight", 4, 5)
+	router := b.Linear(x, "router", 2, graph.RoleRouter, graph.Float32Out())
+	indices, weights := b.Route(router, "route", graph.Route{Experts: 2, TopK: 1, Bias: graph.NoParam, Groups: 1, Keep: 1, GroupTop: 1, Factor: 1})
+	up := b.Param("experts.weight", []int{2, 4, 5}, graph.RoleExpertUp)
+	y := b.ExpertLinear(x, indices, "experts", graph.ExpertLinear{Weight: up, Bias: graph.NoParam, Experts: 2})
+	b.Logits(b.Combine(y, weights, "combine"))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestNotImplemented(t *testing.T) {
+	dora := small(t, adapt.LoRA{})
+	linear, ok := dora.Nodes[1].Op.(*graph.Linear)
+	if !ok {
+		t.Fatal("node 1 is no linear")
+	}
+	linear.Adapter.Magnitude = graph.ParamID(len(dora.Params))
+	dora.Params = append(dora.Params, &graph.Param{
+		ID: linear.Adapter.Magnitude, Name: "magnitude", Shape: []int{4}, Role: graph.RoleLoRA, Init: graph.InitZeros, Adapter: adapt.DefaultName,
+	})
+	if err := dora.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name    string
+		graph   *graph.Graph
+		adapter string
+		want    string
+	}{
+		{"experts", mixture(t), "", `node "route": operation route is not implemented`},
+		{"DoRA", dora, adapt.DefaultName, `node "head": DoRA is not implemented`},
+		{"DoRA that is off", dora, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := interp.New(test.graph, ones(test.graph), batchOf(1, 2), interp.Options{Adapter: test.adapter})
+			if test.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if !errors.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestErrors(t *testing.T) {
+	g := small(t, adapt.LoRA{})
+	if _, err := interp.New(g, ones(g), batchOf(1, 4), interp.Options{}); err == nil || !strings.Contains(err.Error(), "token 1 has id 4") {
+		t.Errorf("an id beyond the vocabulary: %v", err)
+	}
+	short := func(graph.ParamID) []float64 { return make([]float64, 3) }
+	if _, err := interp.New(g, short, batchOf(1, 2), interp.Options{}); err == nil || !strings.Contains(err.Error(), `parameter "embed.weight": 3 values for a shape of [4 5]`) {
+		t.Errorf("parameters of another size: %v", err)
+	}
+	infinite := func(id graph.ParamID) []float64 {
+		out := ones(g)(id)
+		if g.Params[id].Name == "head.weight" {
+			out[6] = math.Inf(1)
+		}
+		return out
+	}
+	run, err := interp.New(g, infinite, batchOf(1, 2), interp.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run.Forward(); err == nil || !strings.Contains(err.Error(), `node "head" (linear): output 0 is +Inf at token 0, column 1`) {
+		t.Errorf("infinite logits: %v", err)
+	}
+	if run, err = interp.New(g, ones(g), batchOf(1, 2), interp.Options{Adapter: adapt.DefaultName}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := run.Step(diff.ForwardOnly(g.Clone(), diff.Options{Adapter: adapt.DefaultName})); err == nil || !strings.Contains(err.Error(), "another graph") {
+		t.Errorf("a schedule of another graph: %v", err)
+	}
+	if _, _, err := run.Step(diff.ForwardOnly(g, diff.Options{})); err == nil || !strings.Contains(err.Error(), `the adapter "" on`) {
+		t.Errorf("a schedule with another adapter: %v", err)
+	}
+	schedule, err := diff.Differentiate(g, diff.Options{Adapter: adapt.DefaultName})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run, err = interp.New(g, infinite, batchOf(1, 2), interp.Options{Adapter: adapt.DefaultName}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := run.Step(schedule); err == nil || !strings.Contains(err.Error(), `node "head"`) {
+		t.Errorf("infinite logits in a step: %v", err)
+	}
+}

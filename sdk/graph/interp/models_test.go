@@ -1,0 +1,113 @@
+package interp_test
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/adapt"
+)
+
+// The models of testdata/gen_torch.py as Graphs, every parameter trained.
+
+const vocabulary = 11
+
+var freq = []float32{1, 0.25}
+
+func llama() (*graph.Graph, error) {
+	const hidden, heads, kv, width, inner = 6, 4, 2, 4, 10
+	b := graph.New("Llama")
+	x := b.Embed("model.embed_tokens.weight", vocabulary, hidden)
+	for i := range 2 {
+		b.Scope("model.layers.%d", i)
+		h := b.RMSNorm(x, "input_layernorm", 1e-5)
+		q := b.Linear(h, "self_attn.q_proj", heads*width, graph.RoleAttnQ, graph.WithBias(true))
+		k := b.Linear(h, "self_attn.k_proj", kv*width, graph.RoleAttnK, graph.WithBias(true))
+		v := b.Linear(h, "self_attn.v_proj", kv*width, graph.RoleAttnV, graph.WithBias(true))
+		q = b.RoPE(q, "q", graph.RoPE{Heads: heads, Freq: freq})
+		k = b.RoPE(k, "k", graph.RoPE{Heads: kv, Freq: freq})
+		y := b.Attention(q, k, v, "self_attn", graph.AttentionSpec{Heads: heads, KVHeads: kv, Scale: 0.5})
+		x = b.Add(x, b.Linear(y, "self_attn.o_proj", hidden, graph.RoleAttnO), "attn.residual")
+		h = b.RMSNorm(x, "post_attention_layernorm", 1e-5)
+		gate := b.Linear(h, "mlp.gate_proj", inner, graph.RoleMLPGate)
+		up := b.Linear(h, "mlp.up_proj", inner, graph.RoleMLPUp)
+		y = b.Linear(b.Gated(gate, up, "silu", "mlp.act"), "mlp.down_proj", hidden, graph.RoleMLPDown)
+		x = b.Add(x, y, "mlp.residual")
+	}
+	b.Scope("")
+	b.Logits(b.Linear(b.RMSNorm(x, "model.norm", 1e-5), "lm_head", vocabulary, graph.RoleHead))
+	g, err := b.Graph()
+	if err != nil {
+		return nil, err
+	}
+	return adapt.Apply(adapt.Full(g), adapt.LoRA{
+		Rank: 2, Alpha: 3, RSLoRA: true, LoRABias: true, Targets: []string{"q_proj", "mlp.down"},
+	})
+}
+
+func gemma() (*graph.Graph, error) {
+	const hidden, heads, kv, width, inner = 6, 2, 1, 4, 8
+	b := graph.New("Gemma")
+	norm := func(x graph.ValueID, name string, groups int) graph.ValueID {
+		return b.Norm(x, name, graph.NormSpec{Epsilon: 1e-6, PlusOne: true, Groups: groups})
+	}
+	x := b.EmbedScaled("model.embed_tokens.weight", vocabulary, hidden, math.Sqrt(hidden))
+	for i := range 2 {
+		b.Scope("model.layers.%d", i)
+		h := norm(x, "input_layernorm", 1)
+		q := norm(b.Linear(h, "self_attn.q_proj", heads*width, graph.RoleAttnQ), "self_attn.q_norm", heads)
+		k := norm(b.Linear(h, "self_attn.k_proj", kv*width, graph.RoleAttnK), "self_attn.k_norm", kv)
+		v := b.Linear(h, "self_attn.v_proj", kv*width, graph.RoleAttnV)
+		s := graph.AttentionSpec{Heads: heads, KVHeads: kv, Scale: 1 / math.Sqrt(24), Cap: 2}
+		if i%2 == 0 {
+			s.Window = 3
+		}
+		q = b.RoPE(q, "q", graph.RoPE{Heads: heads, Freq: freq})
+		k = b.RoPE(k, "k", graph.RoPE{Heads: kv, Freq: freq})
+		y := b.Linear(b.Attention(q, k, v, "self_attn", s), "self_attn.o_proj", hidden, graph.RoleAttnO)
+		x = b.Add(x, norm(y, "post_attention_layernorm", 1), "attn.residual")
+		h = norm(x, "pre_feedforward_layernorm", 1)
+		gate := b.Linear(h, "mlp.gate_proj", inner, graph.RoleMLPGate)
+		up := b.Linear(h, "mlp.up_proj", inner, graph.RoleMLPUp)
+		y = b.Linear(b.Gated(gate, up, "gelu_tanh", "mlp.act"), "mlp.down_proj", hidden, graph.RoleMLPDown)
+		x = b.Add(x, norm(y, "post_feedforward_layernorm", 1), "mlp.residual")
+	}
+	b.Scope("")
+	table := b.Param("model.embed_tokens.weight", []int{vocabulary, hidden}, graph.RoleEmbed)
+	head := b.Linear(norm(x, "model.norm", 1), "lm_head", vocabulary, graph.RoleHead, graph.Tied(table))
+	b.Logits(b.SoftCap(head, 5, "cap"))
+	return full(b)
+}
+
+func odd() (*graph.Graph, error) {
+	const hidden = 12
+	b := graph.New("Odd")
+	x := b.Embed("embed.weight", vocabulary, hidden)
+	x = b.Add(x, b.Conv(x, "conv", 3, true), "residual")
+	h := b.Norm(x, "ln", graph.NormSpec{Centre: true, Epsilon: 1e-3, Groups: 3, PerColumn: true, Bias: true})
+	h = b.Norm(h, "rms", graph.NormSpec{Epsilon: 1e-3, Groups: 3})
+	fused := b.Linear(h, "qkv", 30, graph.RoleAttnQKV, graph.WithBias(true))
+	parts := b.Split(fused, "split", 2, 8, 4, 3)
+	q := b.RoPE(parts[0], "q", graph.RoPE{Heads: 4, Offset: 1, Interleaved: true, Freq: []float32{0.7}, Factor: 1.25})
+	k := b.RoPE(parts[1], "k", graph.RoPE{Heads: 2, Freq: []float32{0.9, 0}})
+	y := b.Attention(q, k, parts[2], "attn", graph.AttentionSpec{
+		Heads: 4, KVHeads: 2, Scale: 0.6, Window: 2, Chunk: 3, Sinks: "sinks",
+	})
+	shared := b.Linear(h, "shared", 2, graph.RoleMLPUp)
+	y = b.Concat("concat", 3, graph.Repeated(shared), graph.Part(y))
+	token, group := b.Linear(h, "token", 1, graph.RoleMLPUp), b.Linear(h, "group", 3, graph.RoleMLPUp)
+	column, single := b.Param("column", []int{18}, graph.RoleMapParam), b.Param("single", []int{1}, graph.RoleMapParam)
+	y = b.Map("mix", "where(y > 0, y * sigmoid(token), expm1(y)) + group * column",
+		graph.In("y", y), graph.In("token", token), graph.In("group", group), graph.Par("column", column))
+	y = b.Map("position", "y + single * log1p(pos)", graph.In("y", y), graph.Par("single", single))
+	b.Logits(b.Linear(y, "head", vocabulary, graph.RoleHead))
+	return full(b)
+}
+
+func full(b *graph.Builder) (*graph.Graph, error) {
+	g, err := b.Graph()
+	if err != nil {
+		return nil, fmt.Errorf("a model of the tests: %w", err)
+	}
+	return adapt.Full(g), nil
+}
