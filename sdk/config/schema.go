@@ -56,6 +56,10 @@ type Attribute struct {
 	Default   any      `json:"default,omitempty"`   // taken where absent; documentation as well
 	OneOf     []string `json:"one_of,omitempty"`    // the values a string, or each of a list of strings, may have; empty: any
 	Sensitive bool     `json:"sensitive,omitempty"` // never written to run.json or a log
+	// Path says that a string, or each of a list of strings, is a path of a file or
+	// folder. The host makes it absolute: relative ones start at the run file's
+	// folder, whatever folder hone or the plugin runs in.
+	Path bool `json:"path,omitempty"`
 }
 
 // A Schema is what a plugin's block may hold.
@@ -75,8 +79,8 @@ func (s Schema) Attribute(name string) *Attribute {
 
 // Validate reports what is wrong with the schema itself: names that are empty,
 // doubled or no HCL identifiers, unknown kinds, lists and maps without a type of
-// elements, defaults of the wrong kind, OneOf for what is no string, attributes
-// without a Doc.
+// elements, defaults of the wrong kind, OneOf or Path for what is no string,
+// attributes without a Doc.
 func (s Schema) Validate() error {
 	seen := map[string]bool{}
 	for _, a := range s.Attributes {
@@ -91,6 +95,8 @@ func (s Schema) Validate() error {
 			return fmt.Errorf("attribute %q is required and has a default", a.Name)
 		case len(a.OneOf) > 0 && !a.Type.holdsStrings():
 			return fmt.Errorf("attribute %q: one_of lists strings, its type is %s", a.Name, a.Type)
+		case a.Path && !a.Type.holdsStrings():
+			return fmt.Errorf("attribute %q: a path is a string, its type is %s", a.Name, a.Type)
 		}
 		seen[a.Name] = true
 		if err := a.Type.validate(); err != nil {

@@ -41,6 +41,8 @@ func TestSchemaValidate(t *testing.T) {
 			a.Type, a.OneOf, a.Default = config.Of(config.String), []string{"a"}, "b"
 		}), `"b" is none of ["a"]`},
 		{"choices of numbers", attribute(func(a *config.Attribute) { a.OneOf = []string{"a"} }), "one_of lists strings"},
+		{"a path", attribute(func(a *config.Attribute) { a.Type, a.Path = config.ListOf(config.String), true }), ""},
+		{"a number as path", attribute(func(a *config.Attribute) { a.Path = true }), "a path is a string"},
 		{"an unknown kind", attribute(func(a *config.Attribute) { a.Type.Kind = "date" }), `unknown kind "date"`},
 		{"a list of nothing", attribute(func(a *config.Attribute) { a.Type.Kind = config.List }), "without a type of elements"},
 		{"a number of something", attribute(func(a *config.Attribute) { a.Type.Elem = &config.Type{Kind: config.Int} }), "has no elements"},

@@ -1,0 +1,244 @@
+package runfile
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/honeml/hone/host/runfile/internal/evaluate"
+	"github.com/honeml/hone/host/runfile/internal/nearest"
+	"github.com/honeml/hone/sdk/config"
+)
+
+// Plugins knows the installed plugins, without starting any.
+type Plugins interface {
+	// Schema is what the block of a plugin may hold; kind is KindKernels or
+	// KindLogger. The error for a name that is not installed says which are, and
+	// suggests the nearest.
+	Schema(kind, name string) (config.Schema, error)
+}
+
+// Options say how a run file is read.
+type Options struct {
+	// Run is the name of the run block to take; it may be "" where there is one.
+	Run string
+	// Vars are NAME=VALUE, as -var gives them; VarFiles the paths of files of
+	// variables, in HCL, or in JSON where they end in .json.
+	Vars, VarFiles []string
+	// LookupEnv is the environment: env(), HONE_VAR_NAME, and HOME for paths that
+	// begin with ~. Nil is an empty one.
+	LookupEnv func(name string) (string, bool)
+	// Plugins checks the blocks of plugins. With nil, these may hold anything.
+	Plugins Plugins
+	// WorkDir is the folder that relative paths of the run file and of VarFiles start
+	// at; "" is the process's own.
+	WorkDir string
+}
+
+// Load reads and checks the run file at path. The run is nil where there are
+// errors; where there is a run, there may be warnings.
+func Load(ctx context.Context, path string, options Options) (*Run, Diagnostics) {
+	full, err := filepath.Abs(filepath.Join(options.WorkDir, path))
+	if filepath.IsAbs(path) {
+		full, err = filepath.Clean(path), nil
+	}
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	src, err := evaluate.ReadFile(full, evaluate.MaxSourceBytes)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return load(ctx, path, full, src, options)
+}
+
+func unreadable(path string, err error) Diagnostics {
+	return Diagnostics{List: hcl.Diagnostics{{
+		Severity: hcl.DiagError, Summary: "Cannot read " + path, Detail: err.Error() + ".",
+	}}}
+}
+
+// A loader reads one run file.
+type loader struct {
+	options Options
+	name    string // of the file, as the user gave it
+	full    string
+	eval    *evaluate.Evaluator
+	files   map[string]*hcl.File
+	diags   hcl.Diagnostics
+
+	body     *hclsyntax.Body
+	declared map[string]*variable
+	vars     map[string]cty.Value
+	locals   map[string]cty.Value
+	source   *source
+	// runName is the name of the run that is read; "" outside of it.
+	runName string
+}
+
+func load(ctx context.Context, name, full string, src []byte, options Options) (*Run, Diagnostics) {
+	l := &loader{
+		options: options, name: name, full: full, files: map[string]*hcl.File{},
+		eval: evaluate.New(ctx, filepath.Dir(full), options.LookupEnv),
+	}
+	run := l.load(src)
+	for _, d := range l.diags {
+		l.eval.Scrub(d)
+	}
+	diags := Diagnostics{List: l.diags, Files: l.files}.sort()
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	return run, diags
+}
+
+func (l *loader) add(diags ...*hcl.Diagnostic) { l.diags = append(l.diags, diags...) }
+
+func (l *loader) refuse(at hcl.Range, summary, format string, args ...any) {
+	l.add(problem(at, summary, fmt.Sprintf(format, args...)))
+}
+
+func (l *loader) load(src []byte) *Run {
+	file, body, diags := evaluate.Parse(l.name, src)
+	l.files[l.name] = file
+	l.add(diags...)
+	if body == nil || diags.HasErrors() {
+		return nil
+	}
+	l.body = body
+	l.checkTop()
+	block := l.chooseRun()
+	l.warnOfEnvironment(block)
+	l.readVariables()
+	l.readLocals()
+	l.validateVariables()
+	if block == nil {
+		return nil
+	}
+	return l.readRun(block)
+}
+
+// topBlocks are the blocks of a file.
+func topBlocks() []string { return []string{"variable", "locals", "hone", "run"} }
+
+// checkTop refuses what does not belong at the top of a file.
+func (l *loader) checkTop() {
+	for _, a := range l.body.Attributes {
+		l.refuse(a.NameRange, "Unexpected attribute", "Attributes stand within blocks. "+
+			"To give a name to a value, write: locals { %s = … }.", a.Name)
+	}
+	for _, b := range l.body.Blocks {
+		switch {
+		case slices.Contains(topBlocks(), b.Type):
+		case slices.Contains(blockNames(runBlocks()), b.Type):
+			l.refuse(b.DefRange(), "Block out of place", "%s belongs within run \"NAME\" { … }.", blockName(b.Type, strings.Join(b.Labels, "\" \"")))
+		default:
+			l.refuse(b.TypeRange, "Unknown block", "A run file has no block %q.%s It has %s.",
+				b.Type, nearest.Hint(b.Type, topBlocks()), nearest.List(topBlocks(), "and"))
+		}
+	}
+}
+
+// blocks are the top blocks of a type that have the right number of labels.
+func (l *loader) blocks(blockType string, labels int) []*hclsyntax.Block {
+	var out []*hclsyntax.Block
+	for _, b := range l.body.Blocks {
+		if b.Type == blockType && l.checkLabels(b, labels) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+func (l *loader) checkLabels(b *hclsyntax.Block, want int) bool {
+	switch {
+	case len(b.Labels) == want:
+		return true
+	case want == 0:
+		l.refuse(b.LabelRanges[0], "Unexpected label", "%s has no label: write %s { … }.", b.Type, b.Type)
+	case len(b.Labels) == 0:
+		l.refuse(b.DefRange(), "Missing label", "%s needs a label: write %s \"NAME\" { … }.", b.Type, b.Type)
+	default:
+		l.refuse(b.LabelRanges[want], "Unexpected label", "%s has one label: write %s \"NAME\" { … }.", b.Type, b.Type)
+	}
+	return false
+}
+
+// chooseRun is the run block to read, or nil.
+func (l *loader) chooseRun() *hclsyntax.Block {
+	all := l.blocks("run", 1)
+	var names []string
+	for _, b := range all {
+		if slices.Contains(names, b.Labels[0]) {
+			l.refuse(b.LabelRanges[0], "Two runs of one name", "A run %q stands further up.", b.Labels[0])
+		}
+		names = append(names, b.Labels[0])
+	}
+	end := hcl.Range{Filename: l.name, Start: l.body.EndRange.Start, End: l.body.EndRange.Start}
+	switch want := l.options.Run; {
+	case want != "":
+		if i := slices.Index(names, want); i >= 0 {
+			return all[i]
+		}
+		l.refuse(end, "No such run", "The file has no run %q.%s It has %s.", want, nearest.Hint(want, names), listOr(names, "none"))
+	case len(all) == 1:
+		return all[0]
+	case len(all) > 1:
+		l.refuse(all[1].DefRange(), "Several runs", "The file has the runs %s; one of them has to be chosen by its name.", nearest.List(names, "and"))
+	case !slices.ContainsFunc(l.body.Blocks, func(b *hclsyntax.Block) bool { return b.Type == "run" }):
+		l.refuse(end, "No run", "The file needs a block run \"NAME\" { … } that says what to train, and on what.")
+	}
+	return nil
+}
+
+func listOr(names []string, none string) string {
+	if len(names) == 0 {
+		return none
+	}
+	return nearest.List(names, "and")
+}
+
+// warnOfEnvironment warns of env("NAME") without a default where NAME is not set,
+// within the run that was chosen and outside of runs.
+func (l *loader) warnOfEnvironment(run *hclsyntax.Block) {
+	for _, b := range l.body.Blocks {
+		if b.Type == "run" && b != run {
+			continue
+		}
+		_ = hclsyntax.VisitAll(b.Body, func(n hclsyntax.Node) hcl.Diagnostics {
+			if name, ok := envCall(n); ok && !l.isSet(name) {
+				l.add(caution(n.Range(), "Variable of the environment not set", fmt.Sprintf(
+					"%s is not set, so this is null, as if nothing stood here. Set it, or give a default: env(%q, \"\").", name, name)))
+			}
+			return nil
+		})
+	}
+}
+
+// envCall is the name in a call env("NAME").
+func envCall(n hclsyntax.Node) (name string, ok bool) {
+	call, ok := n.(*hclsyntax.FunctionCallExpr)
+	if !ok || call.Name != "env" || len(call.Args) != 1 {
+		return "", false
+	}
+	text, ok := call.Args[0].(*hclsyntax.TemplateExpr)
+	if !ok || !text.IsStringLiteral() {
+		return "", false
+	}
+	v, _ := text.Value(nil)
+	return v.AsString(), true
+}
+
+func (l *loader) isSet(name string) bool {
+	if l.options.LookupEnv == nil {
+		return false
+	}
+	_, ok := l.options.LookupEnv(name)
+	return ok
+}

@@ -1,0 +1,156 @@
+package runfile
+
+import "github.com/honeml/hone/sdk/config"
+
+// runBlocks is the table of a run's blocks and attributes.
+func runBlocks() []blockSpec {
+	return []blockSpec{
+		{Block: "run", Label: anyLabel, Doc: "A training run. Its label names the folder that it leaves.", Attributes: runAttributes()},
+		{Block: "model", Doc: "The model that is trained. Required.", Attributes: modelAttributes()},
+		{
+			Block: "adapter", Label: AdapterLoRA, Attributes: loraAttributes(),
+			Doc: "Low-rank adapters beside frozen weights (Hu et al., 2021). This is what is trained where no adapter block stands.",
+		},
+		{
+			Block: "adapter", Label: AdapterFull,
+			Doc: "The model's own parameters, all of them. It takes several times the memory of an adapter, and the result is a whole model.",
+		},
+		{
+			Block: "data", Label: "train", Several: true, Attributes: trainDataAttributes(),
+			Doc: "Documents to train on. Required; several blocks follow each other, and are shuffled together.",
+		},
+		{
+			Block: "data", Label: "eval", Several: true, Attributes: evalDataAttributes(),
+			Doc: "Documents to evaluate on: files of their own, or a fraction of the training documents, which is then not trained on. " +
+				"What a block does not say of reading, it takes from the first data \"train\" block.",
+		},
+		{Block: "train", Doc: "How long and how the model is trained. Required.", Attributes: trainAttributes()},
+		{
+			Block: "evaluate", Attributes: evaluateAttributes(),
+			Doc: "When the run is evaluated: the loss on data \"eval\", and answers to fixed prompts. It is evaluated at the end in any case.",
+		},
+		{
+			Block: "metric", Label: anyLabel, Several: true, Attributes: metricAttributes(),
+			Doc: "A number computed after each step and logged as metric/NAME. It is the one expression that is kept and evaluated later.",
+		},
+		{
+			Block: "kernels", Label: anyLabel, Attributes: kernelsAttributes(),
+			Doc: "The plugin that computes, and its own settings: kernels \"cpu\" is hone-plugin-cpu-kernels, which is taken where no such block stands. " +
+				"`hone plugins list` shows the settings of each. Nothing here changes the mathematics.",
+		},
+		{
+			Block: "logger", Label: anyLabel, Several: true,
+			Doc: "A plugin that the run's records go to, and its own settings: logger \"wandb\" is hone-plugin-logger-wandb. Each may stand once. " +
+				"metrics.jsonl in the run's folder is written in any case.",
+		},
+		{
+			Block: "export", Label: ExportMerged, Attributes: mergedAttributes(),
+			Doc: "The model with the adapter merged in, as safetensors in the base's dtype, with its tokenizer and configuration.",
+		},
+		{Block: "export", Label: ExportGGUF, Doc: "The merged model as one GGUF file.", Attributes: ggufAttributes()},
+		{Block: "checkpoint", Doc: "What is kept of a run on its way.", Attributes: checkpointAttributes()},
+	}
+}
+
+// attr begins a row of the table.
+func attr(name string, t config.Type, doc string) config.Attribute {
+	return config.Attribute{Name: name, Type: t, Doc: doc}
+}
+
+// or gives a row its default.
+func or(a config.Attribute, value any) config.Attribute {
+	a.Default = value
+	return a
+}
+
+// oneOf gives a row its choices, the first of which is the default.
+func oneOf(a config.Attribute, values ...string) config.Attribute {
+	a.OneOf, a.Default = values, values[0]
+	return a
+}
+
+func required(a config.Attribute) config.Attribute {
+	a.Required = true
+	return a
+}
+
+func path(a config.Attribute) config.Attribute {
+	a.Path = true
+	return a
+}
+
+func runAttributes() []attributeSpec {
+	return []attributeSpec{{
+		Attribute: or(attr("seed", config.Of(config.Int), "What all chance of the run comes from: the adapter's first values, the order of documents, dropout."), int64(0)),
+		Why:       "the same file gives the same run", Resume: RuleFixed,
+		check: between(0, 1<<53), Fix: "Any whole number that is not negative will do.",
+	}}
+}
+
+func modelAttributes() []attributeSpec {
+	return []attributeSpec{
+		{
+			Attribute: required(attr("source", config.Of(config.String),
+				"hf://OWNER/NAME, which has to be in the local cache of huggingface_hub; a folder with config.json and safetensors files; or a .gguf file.")),
+			Resume: RuleContent, check: notEmpty,
+		},
+		{
+			Attribute: attr("revision", config.Of(config.String), "Branch, tag or commit of an hf:// model."),
+			Computed:  "main", Why: "what the name means to everyone else; a commit makes the run repeatable", Resume: RuleContent, check: notEmpty,
+		},
+		{
+			Attribute: oneOf(attr("dtype", config.Of(config.String), "How frozen weights are held in memory."), "auto", "float32", "bfloat16", "float16"),
+			Why:       "the kernels plugin takes what its device is best at, and the plan says what that is", Resume: RuleFixed,
+		},
+		{
+			Attribute: or(attr("quantize", config.Of(config.String), "Quantisation of frozen weights when they are loaded, by a name that the kernels plugin offers, such as \"nf4\"."), "none"),
+			Why:       "it costs accuracy, so only who needs the memory should pay", Resume: RuleFixed,
+			check: checkName, Fix: "Write \"none\", or a quantisation that the kernels plugin offers, such as \"nf4\".",
+		},
+	}
+}
+
+func loraAttributes() []attributeSpec {
+	return []attributeSpec{
+		{
+			Attribute: or(attr("rank", config.Of(config.Int), "Rank r of the adapters: each linear of shape [out, in] gets matrices [r, in] and [out, r]."), int64(16)),
+			Why:       "enough for most fine-tuning of style and task; a higher rank mostly helps to learn much new knowledge", Resume: RuleFixed,
+			check: between(1, 65536), Fix: "Common ranks are 8 to 64.",
+		},
+		{
+			Attribute: attr("alpha", config.Of(config.Number), "Scale of the adapters: their output is multiplied by alpha / rank, with rslora by alpha / √rank."),
+			Computed:  "2 × rank", Why: "the scale stays 2 whatever the rank, so that a learning rate that suits one rank suits another", Resume: RuleFixed,
+			check: aboveUpTo(0, 1e6), Fix: "Common values are rank or 2 × rank.",
+		},
+		{
+			Attribute: or(attr("targets", config.ListOf(config.String),
+				"The linears that get an adapter: \"auto\" for all but the head and routers; or last parts of their paths, as in PEFT (\"q_proj\"), "+
+					"their roles (\"attn.q\"), or patterns of either with * for any characters."), []any{"auto"}),
+			Why: "all linears learn better at the same number of parameters than attention alone", Resume: RuleFixed, OneOrAll: true,
+			check: notEmpty, Fix: "Write \"auto\", or a list such as [\"q_proj\", \"v_proj\"].",
+		},
+		{
+			Attribute: or(attr("dropout", config.Of(config.Number), "Probability with which an element of an adapter's input is left out in training."), 0.0),
+			Why:       "it costs speed and seldom helps a short run", Resume: RuleFixed,
+			check: below(0, 1), Fix: "Common values are 0 to 0.1.",
+		},
+		{
+			Attribute: or(attr("rslora", config.Of(config.Bool), "Scale by alpha / √rank, so that high ranks keep learning (Kalajdzievski, 2023)."), false),
+			Why:       "what alpha means elsewhere; it matters from ranks of 64 on", Resume: RuleFixed,
+		},
+		{
+			Attribute: oneOf(attr("bias", config.Of(config.String), "Which biases of the model are trained, too: \"lora_only\" means those of linears that have an adapter."),
+				"none", "all", "lora_only"),
+			Why: "with trained biases, an adapter that is switched off leaves another model than the base", Resume: RuleFixed,
+		},
+		{
+			Attribute: or(attr("lora_bias", config.Of(config.Bool), "A trained bias in the second matrix of each adapter."), false),
+			Why:       "few readers of adapters know it", Resume: RuleFixed,
+		},
+		{
+			Attribute: path(attr("from", config.Of(config.String),
+				"Folder of a PEFT adapter to start from. Its adapter_config.json then gives the defaults of this block, and what the block says must agree with it; dropout alone may differ.")),
+			Computed: "a fresh adapter, which changes nothing at first", Resume: RuleContent, check: notEmpty,
+		},
+	}
+}
