@@ -13,15 +13,16 @@
 //     and the plugin exits.
 //  3. go-plugin negotiates the protocol's version, sets up TLS between the two
 //     and serves gRPC on a Unix socket.
-//  4. Log lines, written as JSON to standard error by [Logger], become the
-//     host's own.
+//  4. Log lines, written as JSON to standard error by [NewLogger], become the
+//     host's own. What is printed otherwise, on either stream, is shown by the
+//     host at the level debug, and its end with the error of a process that dies.
+//  5. The host asks the process to end; two seconds later it kills it.
 package plugin
 
 import (
 	"fmt"
-	"io"
 	"os"
-	"strconv"
+	"sync"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
@@ -46,6 +47,10 @@ const (
 	// LogLevelEnv is the least level that the plugin logs.
 	LogLevelEnv = "HONE_PLUGIN_LOG_LEVEL"
 )
+
+// SocketFolderPrefix begins the names of the folders in which the host lets
+// plugins make their sockets.
+const SocketFolderPrefix = "hone-"
 
 // Handshake is what host and plugin recognise each other by.
 func Handshake() goplugin.HandshakeConfig {
@@ -87,6 +92,7 @@ func Serve(kind Kind, impl goplugin.Plugin) {
 		fmt.Fprintf(os.Stderr, "To see whether it works: hone plugins check %s\n", os.Args[0])
 		os.Exit(2)
 	}
+	streams := keepStreams()
 	stdout, err := divertStdout()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "cannot divert standard output: %v\n", err)
@@ -98,23 +104,31 @@ func Serve(kind Kind, impl goplugin.Plugin) {
 		HandshakeConfig:  Handshake(),
 		VersionedPlugins: Versions(kind, impl),
 		Logger:           NewLogger(""),
-		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(opts,
-				grpc.MaxRecvMsgSize(MaxMessageBytes), grpc.MaxSendMsgSize(MaxMessageBytes))...)
-		},
+		GRPCServer:       func(opts []grpc.ServerOption) *grpc.Server { return grpc.NewServer(serverOptions(opts, streams)...) },
 	})
 	os.Exit(0)
 }
 
-// watchLifeline ends the process when the host's end of the lifeline closes.
-func watchLifeline() {
-	fd, err := strconv.Atoi(os.Getenv(LifelineEnv))
-	if err != nil || fd < 3 {
-		return
-	}
-	pipe := os.NewFile(uintptr(fd), "lifeline")
-	go func() {
-		_, _ = io.Copy(io.Discard, pipe) // returns when the host is gone
-		os.Exit(0)
-	}()
+// serverOptions are opts with the bounds of messages, and streams given back at
+// the first call.
+func serverOptions(opts []grpc.ServerOption, streams *streams) []grpc.ServerOption {
+	return append(opts,
+		grpc.MaxRecvMsgSize(MaxMessageBytes), grpc.MaxSendMsgSize(MaxMessageBytes),
+		grpc.ChainUnaryInterceptor(streams.unary), grpc.ChainStreamInterceptor(streams.stream))
+}
+
+// streams are the process's own standard streams. go-plugin replaces os.Stdout
+// and os.Stderr by pipes that it forwards over gRPC when it gets to it: what a
+// process prints just before it exits is lost there. The descriptors themselves
+// reach the host without anybody's help.
+type streams struct {
+	stdout, stderr *os.File
+	once           sync.Once
+}
+
+func keepStreams() *streams { return &streams{stdout: os.Stdout, stderr: os.Stderr} }
+
+// giveBack undoes the replacement, which go-plugin does before it serves.
+func (s *streams) giveBack() {
+	s.once.Do(func() { os.Stdout, os.Stderr = s.stdout, s.stderr })
 }
