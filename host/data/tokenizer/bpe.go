@@ -13,7 +13,7 @@ import (
 // characters, and the pair of neighbours whose merge has the lowest rank is
 // joined until no pair has one.
 type bpe struct {
-	vocab  map[string]int32
+	vocab  *textTable
 	tokens []string // by id; "" for an id that no token has
 	merges *mergeTable
 
@@ -31,11 +31,10 @@ type bpe struct {
 }
 
 func (m *bpe) tokenID(text string) (int32, bool) {
-	id, ok := m.vocab[text]
-	return id, ok
+	return m.vocab.get(text)
 }
 
-func (m *bpe) size() int { return len(m.vocab) }
+func (m *bpe) size() int { return m.vocab.count }
 
 func (m *bpe) text(id int32) (string, bool) {
 	if id < 0 || int(id) >= len(m.tokens) {
@@ -43,7 +42,7 @@ func (m *bpe) text(id int32) (string, bool) {
 	}
 	text := m.tokens[id]
 	if text == "" {
-		empty, ok := m.vocab[""]
+		empty, ok := m.vocab.get("")
 		return "", ok && empty == id
 	}
 	return text, true
@@ -52,7 +51,7 @@ func (m *bpe) text(id int32) (string, bool) {
 // prepare fills the tables that follow from the vocabulary.
 func (m *bpe) prepare() {
 	id := func(text string) int32 {
-		if id, ok := m.vocab[text]; ok {
+		if id, ok := m.vocab.get(text); ok {
 			return id
 		}
 		return -1
@@ -98,7 +97,7 @@ func (m *bpe) split(dst []piece, word string) ([]piece, error) {
 			char = word[i : i+size]
 		}
 		at := piece{start: int32(i), end: int32(i + size)}
-		if id, ok := m.vocab[char]; ok {
+		if id, ok := m.vocab.get(char); ok {
 			at.id = id
 			dst = append(u.flush(dst), at)
 		} else {

@@ -241,9 +241,9 @@ func (w *worker) whole(word string) (int32, bool) {
 	var ok bool
 	if m.byteLevel {
 		w.buffer = bytelevel.AppendChars(w.buffer[:0], word)
-		id, ok = m.vocab[string(w.buffer)]
+		id, ok = m.vocab.getBytes(w.buffer)
 	} else {
-		id, ok = m.vocab[word]
+		id, ok = m.vocab.get(word)
 	}
 	return id, ok && !w.t.IsSpecial(id)
 }

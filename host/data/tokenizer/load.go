@@ -160,9 +160,13 @@ func (t *Tokenizer) addTokens(text json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	t.size = len(t.model.tokens)
+	size := len(t.model.tokens)
 	for _, token := range t.added.list {
-		t.size = max(t.size, int(token.ID)+1)
+		size = max(size, int(token.ID)+1)
+	}
+	t.special = make([]bool, size)
+	for _, token := range t.added.list {
+		t.special[token.ID] = t.added.special[token.Content]
 	}
 	return nil
 }

@@ -120,19 +120,19 @@ func (m *modelFile) vocabulary() (*bpe, error) {
 			len(entries), greatest)
 	}
 	all := string(texts)
-	model.vocab = make(map[string]int32, len(entries))
 	model.tokens = make([]string, greatest+1)
+	model.vocab = newTextTable(len(entries), model.tokens)
 	taken := make([]bool, greatest+1)
 	for _, e := range entries {
 		text := all[e.start:e.end]
-		if before, ok := model.vocab[text]; ok {
-			return nil, fmt.Errorf("vocab: %q has two ids, %d and %d", shortText([]byte(text)), before, e.id)
-		}
 		if taken[e.id] {
 			return nil, fmt.Errorf("vocab: %q and %q have the same id, %d",
 				shortText([]byte(model.tokens[e.id])), shortText([]byte(text)), e.id)
 		}
-		model.vocab[text], model.tokens[e.id], taken[e.id] = e.id, text, true
+		model.tokens[e.id], taken[e.id] = text, true
+		if before, ok := model.vocab.add(e.id); ok {
+			return nil, fmt.Errorf("vocab: %q has two ids, %d and %d", shortText([]byte(text)), before, e.id)
+		}
 	}
 	return model, nil
 }
@@ -156,11 +156,11 @@ func (m *modelFile) readMerges(model *bpe, special func(int32) bool) error {
 		made := ranked{rank: rank}
 		rank++
 		var ok [3]bool
-		made.left, ok[0] = model.vocab[string(left)]
-		made.right, ok[1] = model.vocab[string(right)]
+		made.left, ok[0] = model.vocab.getBytes(left)
+		made.right, ok[1] = model.vocab.getBytes(right)
 		size := len(left)
 		left = append(left, right...)
-		made.id, ok[2] = model.vocab[string(left)]
+		made.id, ok[2] = model.vocab.getBytes(left)
 		for i, text := range [][]byte{left[:size], right, left} {
 			if !ok[i] {
 				return fmt.Errorf("merge %d of %q and %q: %q is not in the vocabulary",

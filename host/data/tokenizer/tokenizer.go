@@ -17,7 +17,7 @@ type Tokenizer struct {
 	model      *bpe
 	template   []templatePart // nil for none
 	decoder    decoder        // nil for none
-	size       int
+	special    []bool         // by id; as long as the vocabulary
 
 	workers sync.Pool // of *worker
 }
@@ -33,7 +33,7 @@ func (t *Tokenizer) MarshalTokenizerJSON() []byte { return t.raw }
 
 // VocabSize returns one more than the greatest id: the number of rows that an
 // embedding needs at least. A model's own may be larger.
-func (t *Tokenizer) VocabSize() int { return t.size }
+func (t *Tokenizer) VocabSize() int { return len(t.special) }
 
 // TokenID returns the id of a token by its text in the vocabulary, where
 // byte-level tokens are written in the byte-level alphabet ("Ġthe" is " the").
@@ -55,8 +55,7 @@ func (t *Tokenizer) TokenText(id int32) (string, bool) {
 
 // IsSpecial reports whether id is a special token.
 func (t *Tokenizer) IsSpecial(id int32) bool {
-	i, ok := t.added.index[id]
-	return ok && t.added.special[t.added.list[i].Content]
+	return id >= 0 && int(id) < len(t.special) && t.special[id]
 }
 
 // AddedTokens returns the added tokens by ascending id.

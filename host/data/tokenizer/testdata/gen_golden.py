@@ -10,11 +10,16 @@ Run:      python testdata/gen_golden.py
           everything spelled out; the test reads them if HONE_TEST_TOKENIZERS
           is DIR. For real tokenizers, too large to be checked in.
 
+          python testdata/gen_golden.py --gguf MODEL.gguf
+          writes testdata/golden/smollm2.digests.json: what the tokenizer of the
+          SmolLM2 GGUF file gives, laid out as the model's own tokenizer.json
+          is. The test reads it if HONE_TEST_SMOLLM2 is the file.
+
           python testdata/gen_golden.py --small DIR
           writes the small tokenizers as DIR/NAME/tokenizer.json, to look at
           a difference in full.
 
-Packages: tokenizers==0.23.3
+Packages: tokenizers==0.23.3 (and gguf for --gguf)
 """
 
 import hashlib
@@ -157,6 +162,22 @@ def small():
         pre_tokenizers.Split(Regex("[^z]+"), "removed", invert=True)]), decoder=decoders.Fuse(), alphabet=[], size=330)
 
 
+def smollm_from_gguf(path):
+    """The tokenizer of a SmolLM2 GGUF file, put together by hand."""
+    import gguf
+    fields = gguf.GGUFReader(path).fields
+    read = lambda key: fields["tokenizer.ggml." + key].contents()
+    assert (read("model"), read("pre")) == ("gpt2", "smollm") and not read("add_bos_token")
+    tokens = read("tokens")
+    t = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)},
+                             merges=[tuple(m.split(" ")) for m in read("merges")]))
+    t.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    t.decoder = decoders.ByteLevel()
+    t.add_special_tokens([special(token) for token, kind in zip(tokens, read("token_type")) if kind == 3])
+    return t
+
+
 def byte_offsets(text, offsets):
     """The library's offsets count characters; ours count bytes."""
     at = [0]
@@ -223,20 +244,26 @@ def digest(value):
     return hashlib.sha256(value.encode()).hexdigest()[:8]
 
 
+def summary(t):
+    """Ids of some common texts, and digests of all results of all of them."""
+    compare = offsets_comparer(t)
+    rows = [results(t, text, compare) for text in corpora.texts(1, 260)]
+    return {
+        "examples": [row["ids"] for row in rows[:24]],
+        "digests": {key: " ".join(digest(row[key]) for row in rows) for key in rows[0]},
+    }
+
+
+def write(path, golden):
+    path.write_text(json.dumps(golden, separators=(",", ":"), ensure_ascii=False) + "\n")
+
+
 def write_small(folder):
     folder.mkdir(exist_ok=True)
-    inputs = corpora.texts(1, 260)
-    (folder / "texts.json").write_text(json.dumps(inputs, indent=0) + "\n")
+    (folder / "texts.json").write_text(json.dumps(corpora.texts(1, 260), indent=0) + "\n")
     for name, t in small():
         t = without_trimming(t)
-        compare = offsets_comparer(t)
-        rows = [results(t, text, compare) for text in inputs]
-        golden = {
-            "examples": [row["ids"] for row in rows[:24]],
-            "digests": {key: " ".join(digest(row[key]) for row in rows) for key in rows[0]},
-            "tokenizer": json.loads(t.to_str()),
-        }
-        (folder / f"{name}.json").write_text(json.dumps(golden, separators=(",", ":"), ensure_ascii=False) + "\n")
+        write(folder / f"{name}.json", {**summary(t), "tokenizer": json.loads(t.to_str())})
         print(name, t.get_vocab_size())
 
 
@@ -257,6 +284,8 @@ def main():
     here = pathlib.Path(__file__).parent
     if len(sys.argv) == 1:
         write_small(here / "golden")
+    elif sys.argv[1] == "--gguf":
+        write(here / "golden" / "smollm2.digests.json", summary(smollm_from_gguf(sys.argv[2])))
     elif sys.argv[1] == "--small":
         for name, t in small():
             folder = pathlib.Path(sys.argv[2]) / name

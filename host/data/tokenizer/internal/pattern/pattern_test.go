@@ -108,8 +108,8 @@ func TestPatternsSplitAsTheLibraryDoes(t *testing.T) {
 			checkGolden(t, g, translated, test.Examples, test.SHA256)
 		})
 	}
-	if scanners != 5 {
-		t.Errorf("%d patterns have scanners, want 5", scanners)
+	if scanners != 6 {
+		t.Errorf("%d patterns have scanners, want 6", scanners)
 	}
 }
 
@@ -219,7 +219,7 @@ func FuzzScanners(f *testing.F) {
 		}
 		f.Add(text)
 	}
-	exprs := []string{GPT2, Llama3, Qwen2, GPT4o, Tekken}
+	exprs := []string{GPT2, Llama3, Qwen2, Qwen35, GPT4o, Tekken}
 	var scanners, translated []Pattern
 	for _, expr := range exprs {
 		p, err := compile(expr)

@@ -12,12 +12,13 @@ import (
 const GPT2 = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
 // Split patterns that tokenizer.json files hold, by the models that brought
-// them: Llama 3 (and GPT-4) takes three digits at a time, Qwen 2 one; GPT-4o
-// (and gpt-oss, Llama 4) tells cases apart; Mistral's Tekken does so without
-// contractions.
+// them: Llama 3 (and GPT-4) takes three digits at a time, Qwen 2 one; Qwen 3.5
+// takes marks for letters; GPT-4o (and gpt-oss, Llama 4) tells cases apart;
+// Mistral's Tekken does so without contractions.
 const (
 	Llama3 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	Qwen2  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	Qwen35 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	GPT4o  = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	Tekken = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
@@ -26,15 +27,17 @@ const (
 func known(expr string) Scanner {
 	switch expr {
 	case GPT2:
-		return gpt2{newKinds()}
+		return gpt2{newKinds(other)}
 	case Llama3:
-		return gpt4{newKinds(), 3}
+		return gpt4{newKinds(other), 3}
 	case Qwen2:
-		return gpt4{newKinds(), 1}
+		return gpt4{newKinds(other), 1}
+	case Qwen35:
+		return gpt4{newKinds(letter), 1}
 	case GPT4o:
-		return gpt4o{newKinds(), 3, true}
+		return gpt4o{newKinds(other), 3, true}
 	case Tekken:
-		return gpt4o{newKinds(), 1, false}
+		return gpt4o{newKinds(other), 1, false}
 	}
 	return nil
 }
@@ -53,26 +56,28 @@ const (
 type kinds struct {
 	table *ucd.Table
 	ascii [utf8.RuneSelf]kind
+	of    [32]kind // by category
 }
 
-func newKinds() *kinds {
+// newKinds returns the kinds where marks (\p{M}) are of the kind mark.
+func newKinds(mark kind) *kinds {
 	k := &kinds{table: ucd.Shared()}
+	for i := range k.of {
+		switch c := ucd.Category(i); {
+		case ucd.Letter.Has(c):
+			k.of[i] = letter
+		case ucd.Number.Has(c):
+			k.of[i] = number
+		case ucd.Space.Has(c):
+			k.of[i] = space
+		case ucd.Mark.Has(c):
+			k.of[i] = mark
+		}
+	}
 	for b := range k.ascii {
-		k.ascii[b] = kindOf(k.table.ASCII(byte(b)))
+		k.ascii[b] = k.of[k.table.ASCII(byte(b))]
 	}
 	return k
-}
-
-func kindOf(c ucd.Category) kind {
-	switch {
-	case ucd.Letter.Has(c):
-		return letter
-	case ucd.Number.Has(c):
-		return number
-	case ucd.Space.Has(c):
-		return space
-	}
-	return other
 }
 
 // at returns the kind and the size of the rune at text[i:], which is not empty.
@@ -81,7 +86,7 @@ func (k *kinds) at(text string, i int) (kind, int) {
 		return k.ascii[b], 1
 	}
 	r, size := utf8.DecodeRuneInString(text[i:])
-	return kindOf(k.table.Category(r)), size
+	return k.of[k.table.Category(r)&31], size
 }
 
 // run returns the end of the run of kind want that starts at i.
@@ -209,7 +214,9 @@ func (s gpt2) Matches(dst []Match, text string) ([]Match, error) {
 	return all(s, dst, text), nil
 }
 
-// gpt4 scans [Llama3] and [Qwen2].
+// gpt4 scans [Llama3], [Qwen2] and [Qwen35]. Where marks are letters, it does
+// not matter that one can also be the first character of its second
+// alternative: the match ends where it would.
 type gpt4 struct {
 	*kinds
 	most int // digits in a match
