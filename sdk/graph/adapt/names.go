@@ -11,19 +11,43 @@ import (
 // unknownTarget is the error for a pattern that names no linear: it lists the
 // nearest names and roles.
 func unknownTarget(g *graph.Graph, linears []int, pattern string) error {
+	const longest, listed = 200, 4
+	if len(pattern) > longest {
+		return fmt.Errorf("adapter: no linear of the model is called by the %d bytes %.40q…", len(pattern), pattern)
+	}
 	var known []string
+	seen := map[string]bool{}
 	add := func(s string) {
-		if s != "" && !slices.Contains(known, s) {
+		if s != "" && !seen[s] {
+			seen[s] = true
 			known = append(known, s)
 		}
 	}
+	parts := 1 + strings.Count(pattern, ".")
 	for _, i := range linears {
-		add(lastPart(linearOf(g, i).Module))
+		add(lastParts(linearOf(g, i).Module, 1))
 		add(string(roleOf(g, i)))
+		add(lastParts(linearOf(g, i).Module, parts))
 	}
-	slices.SortStableFunc(known, func(a, b string) int { return distance(pattern, a) - distance(pattern, b) })
-	near := known[:min(len(known), 4)]
-	return fmt.Errorf("adapter: no linear of the model is called %q; near it: %s", pattern, strings.Join(near, ", "))
+	away := map[string]int{}
+	for _, name := range known {
+		away[name] = distance(strings.ReplaceAll(pattern, "*", ""), name)
+	}
+	slices.SortStableFunc(known, func(a, b string) int { return away[a] - away[b] })
+	near := strings.Join(known[:min(len(known), listed)], ", ")
+	if near == "" {
+		return fmt.Errorf("adapter: no linear of the model is called %q: it has none", pattern)
+	}
+	return fmt.Errorf("adapter: no linear of the model is called %q; near it: %s", pattern, near)
+}
+
+// lastParts is the last n parts of a dotted path, or all of it.
+func lastParts(path string, n int) string {
+	at := len(path)
+	for ; n > 0 && at >= 0; n-- {
+		at = strings.LastIndexByte(path[:at], '.')
+	}
+	return path[at+1:]
 }
 
 // distance is the number of insertions, deletions and replacements from a to b.
@@ -85,7 +109,7 @@ func Summarise(g *graph.Graph) Summary {
 			continue
 		}
 		seen[l.Module] = true
-		t := s.target(lastPart(l.Module), roleOf(g, i))
+		t := s.target(lastParts(l.Module, 1), roleOf(g, i))
 		t.Modules = append(t.Modules, l.Module)
 		for _, id := range l.Adapter.Params() {
 			t.Elements += int64(g.Params[id].Elements())
@@ -104,8 +128,6 @@ func (s *Summary) target(name string, role graph.Role) *Target {
 	s.Targets = append(s.Targets, Target{Name: name, Role: role})
 	return &s.Targets[len(s.Targets)-1]
 }
-
-func lastPart(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
 
 // PEFTTargets are target_modules for PEFT's adapter_config.json: the shortest
 // endings of the adapted modules' paths that name these and no other linear,
@@ -129,10 +151,11 @@ func PEFTTargets(g *graph.Graph) []string {
 	return out
 }
 
+// shortestEnding is the shortest ending of a module's path, in whole parts, with
+// which no other path ends; the path itself where there is none.
 func shortestEnding(module string, others []string) string {
-	parts := strings.Split(module, ".")
-	for n := 1; n < len(parts); n++ {
-		ending := strings.Join(parts[len(parts)-n:], ".")
+	for n := 1; n <= strings.Count(module, "."); n++ {
+		ending := lastParts(module, n)
 		clash := slices.ContainsFunc(others, func(o string) bool { return o == ending || strings.HasSuffix(o, "."+ending) })
 		if !clash {
 			return ending
