@@ -73,7 +73,7 @@ func NewFanout(ctx context.Context, j *Journal, log hclog.Logger, sinks []Sink) 
 		if err != nil {
 			cancel()
 			f.abort(ctx)
-			return nil, fmt.Errorf("logger %q: %w", sink.Name, err)
+			return nil, fmt.Errorf("%w: %w", SinkError(sink.Name), err)
 		}
 		f.workers = append(f.workers, w)
 		f.wait.Go(func() { w.run(workerCtx, position) })
@@ -242,3 +242,10 @@ func (f *Fanout) abort(ctx context.Context) {
 		w.closeConnection(context.WithoutCancel(ctx))
 	}
 }
+
+// A SinkError marks errors of the sink of that name: errors.Is(err,
+// SinkError("wandb")).
+type SinkError string
+
+// Error names the logger.
+func (e SinkError) Error() string { return fmt.Sprintf("logger %q", string(e)) }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/honeml/hone/plugins/cpu-kernels/engine"
+	"github.com/honeml/hone/plugins/cpu-kernels/workers"
 	"github.com/honeml/hone/sdk/config"
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/kernels"
@@ -15,7 +16,7 @@ import (
 // engine.
 type backend struct {
 	engine   *engine.Engine
-	pool     *pool
+	pool     *workers.Pool
 	restored bool
 	trained  bool
 }
@@ -54,7 +55,7 @@ func (*backend) Describe(context.Context) (*kernels.Description, error) {
 }
 
 // bind decodes the block and binds an engine.
-func (b *backend) bind(req *kernels.BindRequest) (*engine.Engine, *pool, error) {
+func (b *backend) bind(req *kernels.BindRequest) (*engine.Engine, *workers.Pool, error) {
 	settings := block{Recompute: engine.RecomputeAuto}
 	if err := config.Decode(req.Settings.Config, &settings); err != nil {
 		return nil, nil, err
@@ -73,11 +74,10 @@ func (b *backend) bind(req *kernels.BindRequest) (*engine.Engine, *pool, error) 
 	if l := req.Limits.MemoryBytes; l > 0 && (o.MemoryBytes == 0 || l < o.MemoryBytes) {
 		o.MemoryBytes = l
 	}
-	p := newPool(settings.Threads)
-	o.Threads = p.threads
+	p := workers.New(settings.Threads)
 	e, err := engine.Bind(req, o, p)
 	if err != nil {
-		p.close()
+		p.Close()
 		return nil, nil, err
 	}
 	return e, p, nil
@@ -89,7 +89,7 @@ func (b *backend) Estimate(_ context.Context, req *kernels.BindRequest) (*kernel
 	if err != nil {
 		return nil, err
 	}
-	defer p.close()
+	defer p.Close()
 	return e.Plan(req.Previous)
 }
 
@@ -209,7 +209,7 @@ func (b *backend) ReadTensor(_ context.Context, req *kernels.ReadTensorRequest, 
 // Close ends the threads.
 func (b *backend) Close(context.Context) error {
 	if b.pool != nil {
-		b.pool.close()
+		b.pool.Close()
 	}
 	b.engine, b.pool = nil, nil
 	return nil

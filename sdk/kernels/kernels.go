@@ -195,7 +195,9 @@ type Choice struct {
 // A LoadRequest names the files of weights.
 type LoadRequest struct {
 	Checkpoint []string // paths for weights.Open
-	Adapter    string   // folder of a PEFT adapter to start from; "": a fresh one
+	// Adapter is a folder with the files of SavedTensors to start from, such as a
+	// PEFT adapter's; "": a fresh one.
+	Adapter string
 }
 
 // Restored says how exactly a checkpoint was taken.

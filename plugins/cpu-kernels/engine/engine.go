@@ -3,6 +3,9 @@ package engine
 import (
 	"fmt"
 
+	"github.com/honeml/hone/plugins/cpu-kernels/gemm"
+	"github.com/honeml/hone/plugins/cpu-kernels/isa"
+	"github.com/honeml/hone/plugins/cpu-kernels/workers"
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
@@ -16,7 +19,9 @@ type Engine struct {
 	settings kernels.Settings
 	options  Options
 	phases   kernels.Phases
-	pool     pool
+	pool     *workers.Pool
+	product  *gemm.Multiplier
+	each     []*gemm.Multiplier // one for each worker of the pool, for products within its pieces
 
 	params  []*matrix   // by parameter; nil before Load
 	vectors [][]float32 // parameters of one dimension, and convolutions' weights, as float32
@@ -33,7 +38,6 @@ type Engine struct {
 
 // Options are the plugin's own settings.
 type Options struct {
-	Threads         int    // 0: all cores
 	Recompute       string // RecomputeAuto, RecomputeNone or RecomputeLayers
 	MicroBatch      int    // tokens; 0: chosen
 	MemoryBytes     int64  // 0: no limit
@@ -47,20 +51,18 @@ const (
 	RecomputeLayers = "layers" // only what crosses from layer to layer is kept
 )
 
-// A pool runs f for 0 ≤ i < n on several threads and returns when all are done.
-type pool interface {
-	Run(n int, f func(i int))
-}
-
 func unsupportedOp(g *graph.Graph, n *graph.Node) error {
 	return fault.New(fault.Unsupported, "node %q of %s: cpu-kernels does not implement the operation %s", n.Name, g.Architecture, n.Op.Name())
 }
 
 // Bind plans a Graph and lays its memory out. No weight is read and little
 // memory taken before Load.
-func Bind(req *kernels.BindRequest, o Options, p pool) (*Engine, error) {
+func Bind(req *kernels.BindRequest, o Options, p *workers.Pool) (*Engine, error) {
 	e := &Engine{g: req.Graph, settings: req.Settings, options: o, phases: req.Phases, pool: p}
 	if err := e.check(); err != nil {
+		return nil, err
+	}
+	if err := e.multipliers(); err != nil {
 		return nil, err
 	}
 	var full *diff.Schedule
@@ -79,6 +81,25 @@ func Bind(req *kernels.BindRequest, o Options, p pool) (*Engine, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// multipliers prepares matrix products with the instructions that there are.
+func (e *Engine) multipliers() error {
+	level, err := isa.Detect()
+	if err != nil {
+		return fault.New(fault.InvalidConfig, "%w", err)
+	}
+	if e.product, err = gemm.New(e.pool, level); err != nil {
+		return fault.New(fault.Unsupported, "%w", err)
+	}
+	for range e.pool.Threads() {
+		m, err := gemm.New(nil, level)
+		if err != nil {
+			return fault.New(fault.Unsupported, "%w", err)
+		}
+		e.each = append(e.each, m)
+	}
+	return nil
 }
 
 func (e *Engine) check() error {

@@ -7,21 +7,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/honeml/hone/plugins/cpu-kernels/workers"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/interp"
 	"github.com/honeml/hone/sdk/kernels"
 )
-
-// serial is a pool of one.
-type serial struct{}
-
-func (serial) Run(n int, f func(int)) {
-	for i := range n {
-		f(i)
-	}
-}
 
 // mixed is a graph with every operation, in an order that no model has.
 func mixed(t *testing.T) *graph.Graph {
@@ -164,7 +156,7 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 				Settings: kernels.Settings{Adapter: test.adapter, Seed: 42, MaxLength: 16, Optimizer: kernels.Optimizer{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}},
 				Phases:   kernels.Phases{Train: true, Score: true},
 			}
-			e, err := Bind(req, Options{Recompute: test.recompute}, serial{})
+			e, err := Bind(req, Options{Recompute: test.recompute}, workers.New(2))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -43,7 +43,11 @@ func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, progress fu
 	e.params = l.params
 	e.allocate()
 	if req.Adapter != "" {
-		return e.loadTrained(req.Adapter, filepath.Join(req.Adapter, kernels.AdapterFile))
+		saved := kernels.SavedTensors(e.g)
+		if len(saved) == 0 {
+			return fault.New(fault.BadInput, "the graph has no trainable parameter for what is in %s", req.Adapter)
+		}
+		return e.loadTrained(req.Adapter, filepath.Join(req.Adapter, saved[0].File))
 	}
 	return nil
 }

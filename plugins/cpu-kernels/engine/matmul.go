@@ -1,47 +1,51 @@
 package engine
 
-import "math"
+import (
+	"math"
+
+	"github.com/honeml/hone/plugins/cpu-kernels/gemm"
+)
 
 // instructionSet names the code that computes matrix products: another gives
 // other bits.
-func instructionSet() string { return "generic" }
+func (e *Engine) instructionSet() string { return e.product.Level().String() }
 
 func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
+
+// view is the matrix as the products see it.
+func (m *matrix) view() gemm.Matrix {
+	switch m.held {
+	case heldFloat32:
+		return gemm.Float32(m.f32, m.rows, m.cols, m.cols)
+	case heldBFloat16:
+		return gemm.BFloat16(m.u16, m.rows, m.cols, m.cols)
+	}
+	return gemm.Float16(m.u16, m.rows, m.cols, m.cols)
+}
+
+func floats(x []float32, rows, cols int) gemm.Matrix { return gemm.Float32(x, rows, cols, cols) }
+
+// multiply is y = a·b, added to y where accumulate.
+func (e *Engine) multiply(y, a, b gemm.Matrix, accumulate bool) {
+	if accumulate {
+		e.product.MultiplyAdd(y, a, b, 1)
+	} else {
+		e.product.Multiply(y, a, b, 1)
+	}
+}
 
 // matmulTransposed is y = x·wᵀ, added to y where accumulate: x [n, w.cols],
 // y [n, w.rows].
 func (e *Engine) matmulTransposed(y, x []float32, w *matrix, n int, accumulate bool) {
-	f := w.floats()
-	e.pool.Run(n, func(t int) {
-		for o := range w.rows {
-			v := dot(x[t*w.cols:(t+1)*w.cols], f[o*w.cols:(o+1)*w.cols])
-			if accumulate {
-				v += y[t*w.rows+o]
-			}
-			y[t*w.rows+o] = v
-		}
-	})
+	e.multiply(floats(y, n, w.rows), floats(x, n, w.cols), w.view().T(), accumulate)
 }
 
 // matmul is y = x·w, added to y where accumulate: x [n, w.rows], y [n, w.cols].
 func (e *Engine) matmul(y, x []float32, w *matrix, n int, accumulate bool) {
-	f := w.floats()
-	e.pool.Run(n, func(t int) {
-		row := y[t*w.cols : (t+1)*w.cols]
-		if !accumulate {
-			clear(row)
-		}
-		for o := range w.rows {
-			addTo(row, f[o*w.cols:(o+1)*w.cols], x[t*w.rows+o])
-		}
-	})
+	e.multiply(floats(y, n, w.cols), floats(x, n, w.rows), w.view(), accumulate)
 }
 
 // matmulGradient adds dyᵀ·x to dw: dy [n, out], x [n, in], dw [out, in].
 func (e *Engine) matmulGradient(dw, dy, x []float32, n, out, in int) {
-	e.pool.Run(out, func(o int) {
-		for t := range n {
-			addTo(dw[o*in:(o+1)*in], x[t*in:(t+1)*in], dy[t*out+o])
-		}
-	})
+	e.multiply(floats(dw, out, in), floats(dy, n, out).T(), floats(x, n, in), true)
 }

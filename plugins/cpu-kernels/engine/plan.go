@@ -208,13 +208,13 @@ func (e *Engine) flops() float64 {
 
 // Plan is what Bind answers.
 func (e *Engine) Plan(previous []byte) (*kernels.Plan, error) {
-	b := bound{Format: 1, Recompute: e.layout.recompute, Held: e.layout.held, Tokens: e.layout.tokens, Kernels: instructionSet()}
+	b := bound{Format: 1, Recompute: e.layout.recompute, Held: e.layout.held, Tokens: e.layout.tokens, Kernels: e.instructionSet()}
 	data, err := json.Marshal(b)
 	if err != nil {
 		return nil, err
 	}
 	p := &kernels.Plan{
-		Device:           kernels.Device{Kind: "cpu", Name: fmt.Sprintf("%s, %d threads", runtime.GOARCH, e.options.Threads), MemoryBytes: e.options.AvailableMemory},
+		Device:           kernels.Device{Kind: "cpu", Name: fmt.Sprintf("%s with %v, %d threads", runtime.GOARCH, e.product.Level(), e.pool.Threads()), MemoryBytes: e.options.AvailableMemory},
 		MicroBatchTokens: e.layout.tokens, Memory: e.layout.memory, FLOPsPerToken: e.layout.flops, Bound: data,
 	}
 	p.Choices = append(p.Choices, e.choices()...)
