@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -18,13 +19,25 @@ type decoder interface {
 type decoders []decoder
 
 func (d decoders) decode(tokens []string) ([]string, error) {
+	limit := maxGrowth * (total(tokens) + 64)
 	for _, next := range d {
 		var err error
 		if tokens, err = next.decode(tokens); err != nil {
 			return nil, err
 		}
+		if n := total(tokens); n > limit {
+			return nil, fmt.Errorf("the decoder makes %d bytes of %d tokens", n, len(tokens))
+		}
 	}
 	return tokens, nil
+}
+
+func total(tokens []string) int {
+	n := 0
+	for _, token := range tokens {
+		n += len(token)
+	}
+	return n
 }
 
 // byteLevelDecoder reads tokens as bytes. A token with a character that is not

@@ -14,6 +14,9 @@ import (
 // maxParts bounds how deeply sequences are nested, and how long they are.
 const maxParts = 32
 
+// maxContent bounds the text that a component puts in the place of another.
+const maxContent = 256
+
 // part is a component of a tokenizer.json: a type, and whatever settings any
 // type has. Which are there is for each type to check.
 type part struct {
@@ -65,6 +68,9 @@ func readPart(text json.RawMessage, depth int) (*part, error) {
 	}
 	if p.Type == "" {
 		return nil, errors.New("it names no type")
+	}
+	if p.Content != nil && len(*p.Content) > maxContent || len(p.Prepend) > maxContent {
+		return nil, fmt.Errorf("%s puts in more than %d bytes", p.Type, maxContent)
 	}
 	for _, list := range [][]json.RawMessage{p.Normalizers, p.PreTokenizers, p.Processors, p.Decoders} {
 		if len(list) > maxParts {

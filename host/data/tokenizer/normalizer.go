@@ -51,7 +51,7 @@ func (f form) normalize(s segment) (segment, error) {
 	if whole {
 		return s, nil
 	}
-	return r.segment(), nil
+	return r.segment()
 }
 
 // replace puts content in the place of every match.
@@ -73,7 +73,7 @@ func (p replace) normalize(s segment) (segment, error) {
 		at = m.End
 	}
 	r.keep(at, len(s.text))
-	return r.segment(), nil
+	return r.segment()
 }
 
 // prepend puts text before a segment that is not empty. It shares the source
@@ -88,7 +88,7 @@ func (p prepend) normalize(s segment) (segment, error) {
 	_, size := utf8.DecodeRuneInString(s.text)
 	r.put(string(p), 0, size)
 	r.keep(0, len(s.text))
-	return r.segment(), nil
+	return r.segment()
 }
 
 // strip takes white space off the ends.
@@ -113,7 +113,7 @@ func (byteChars) normalize(s segment) (segment, error) {
 	for i := range len(s.text) {
 		r.put(string(bytelevel.Char(s.text[i])), i, i+1)
 	}
-	return r.segment(), nil
+	return r.segment()
 }
 
 var (

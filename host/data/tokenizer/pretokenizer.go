@@ -130,7 +130,10 @@ type prefixSpace struct{}
 
 func (prefixSpace) preTokenize(s segment, next func(segment) error) error {
 	if !strings.HasPrefix(s.text, " ") {
-		s, _ = prepend(" ").normalize(s)
+		var err error
+		if s, err = prepend(" ").normalize(s); err != nil {
+			return err
+		}
 	}
 	return next(s)
 }
@@ -174,7 +177,9 @@ func (p metaspace) preTokenize(s segment, next func(segment) error) error {
 	}
 	if p.scheme == prependAlways || p.scheme == prependFirst && first {
 		if !strings.HasPrefix(s.text, p.replacement) {
-			s, _ = prepend(p.replacement).normalize(s)
+			if s, err = prepend(p.replacement).normalize(s); err != nil {
+				return err
+			}
 		}
 	}
 	if !p.split {

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"unicode/utf8"
 )
 
@@ -40,6 +41,14 @@ func (s segment) start() int {
 	return s.base
 }
 
+// sourceLength returns how long the source of the segment is.
+func (s segment) sourceLength() int {
+	if n := len(s.align); n > 0 {
+		return int(s.align[n-1].end - s.align[0].start)
+	}
+	return len(s.text)
+}
+
 // span returns the source of text[start:end]: whole characters, even where
 // the range ends within one.
 func (s segment) span(start, end int) Span {
@@ -70,13 +79,20 @@ type rewriter struct {
 	from  segment
 	text  []byte
 	align []sourceRange
+	limit int // of the text's length; beyond it, put does nothing
+	over  bool
 }
+
+// A text may not become longer than maxGrowth times its source and a little: a
+// short file can describe stages that each double it.
+const maxGrowth = 64
 
 func newRewriter(from segment) *rewriter {
 	return &rewriter{
 		from:  from,
 		text:  make([]byte, 0, len(from.text)+16),
 		align: make([]sourceRange, 0, len(from.text)+16),
+		limit: maxGrowth * (from.sourceLength() + 64),
 	}
 }
 
@@ -99,6 +115,9 @@ func (r *rewriter) keep(start, end int) {
 
 // put adds text that stands for from.text[start:end].
 func (r *rewriter) put(text string, start, end int) {
+	if r.over = r.over || len(r.text)+len(text) > r.limit; r.over {
+		return
+	}
 	span := r.from.span(start, end)
 	at := sourceRange{int32(span.Start), int32(span.End)}
 	r.text = append(r.text, text...)
@@ -107,6 +126,9 @@ func (r *rewriter) put(text string, start, end int) {
 	}
 }
 
-func (r *rewriter) segment() segment {
-	return segment{text: string(r.text), align: r.align}
+func (r *rewriter) segment() (segment, error) {
+	if r.over || len(r.text) > r.limit {
+		return segment{}, fmt.Errorf("the tokenizer makes more than %d bytes of %d", r.limit, r.from.sourceLength())
+	}
+	return segment{text: string(r.text), align: r.align}, nil
 }
