@@ -183,8 +183,8 @@ func (p *Process) explainStart(err error) error {
 		theirs := &ProtocolError{Plugin: p.plugin.String(), Path: p.plugin.Path, Theirs: spoken}
 		return fault.New(fault.Unsupported, "%w", theirs).WithHint("install the plugin and hone of the same release")
 	}
-	if p.child.ID() == "" {
-		return err // the process was never there
+	if p.child.ID() == "" || p.child.wasKilled() {
+		return err // the process was never there, or was killed because of err
 	}
 	select {
 	case <-p.child.exited:

@@ -41,6 +41,7 @@ type childProcess struct {
 	started bool
 	reaping bool // the process has ended: its id may be another's
 	closing bool // the host ends it
+	killed  bool // by the host, while it ran
 }
 
 func newChildProcess(p Plugin, log *logSink) *childProcess {
@@ -153,7 +154,15 @@ func (c *childProcess) Kill(context.Context) error {
 	if !c.started || c.reaping {
 		return nil
 	}
+	c.killed = true
 	return killGroup(c.cmd)
+}
+
+// wasKilled reports whether the host killed the process.
+func (c *childProcess) wasKilled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.killed
 }
 
 // announceClosing makes the end of the process one that the host wanted.

@@ -59,6 +59,8 @@ func FromStatus(err error) error {
 		return context.Canceled
 	case codes.DeadlineExceeded:
 		return context.DeadlineExceeded
+	case codes.ResourceExhausted:
+		return fault.New(fault.BadInput, "a message between hone and a plugin is too large: %s", s.Message())
 	}
 	for _, d := range s.Details() {
 		detail, ok := d.(*pb.ErrorDetail)

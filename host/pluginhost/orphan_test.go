@@ -1,0 +1,96 @@
+//go:build unix
+
+package pluginhost
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// startHelper runs this test's binary as a host that has the bad plugin do things,
+// and gives its socket folder.
+func startHelper(t *testing.T, w *watch, do string) (*exec.Cmd, string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "PLUGINHOST_TEST_HELPER="+bad(t, "logger-good").Path, "PLUGINHOST_TEST_DO="+do,
+		"PLUGINHOST_TEST_WATCH="+w.path)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stdin.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	folder, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
+	if !ok {
+		t.Fatalf("the helper says %q, %v", line, err)
+	}
+	return cmd, folder
+}
+
+// TestKilledHost kills a host by SIGKILL, which it cannot do anything about: its
+// plugin ends, the plugin's child too, and the socket's folder goes with them.
+func TestKilledHost(t *testing.T) {
+	w := newWatch(t)
+	host, folder := startHelper(t, w, "hold,child")
+	first, second := w.held(t), w.held(t)
+	if err := host.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	awaitEnd(t, first)
+	awaitEnd(t, second)
+	if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left: %v", folder, err)
+	}
+}
+
+// TestKilledHostInACall is the same with a plugin that is busy and never returns.
+func TestKilledHostInACall(t *testing.T) {
+	w := newWatch(t)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "PLUGINHOST_TEST_HELPER="+bad(t, "logger-good").Path, "PLUGINHOST_TEST_DO=hang",
+		"PLUGINHOST_TEST_WATCH="+w.path)
+	cmd.Stdout = io.Discard
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	conn := w.held(t)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	awaitEnd(t, conn)
+}
+
+// TestInterruptReachesTheHostAlone: what a terminal sends to the host's group does
+// not reach the plugin, which is in a group of its own.
+func TestInterruptReachesTheHostAlone(t *testing.T) {
+	proc := mustStart(t, bad(t, "logger-good"), Options{})
+	group, err := unix.Getpgid(proc.PID())
+	if err != nil || group != proc.PID() || group == unix.Getpgrp() {
+		t.Errorf("process %d is in group %d, %v", proc.PID(), group, err)
+	}
+	// And one that is sent to it is ignored.
+	if err := unix.Kill(proc.PID(), unix.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := proc.Logger().Describe(testContext(t)); err != nil {
+		t.Error(err)
+	}
+}
