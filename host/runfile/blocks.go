@@ -73,7 +73,7 @@ func (l *loader) specFor(specs []blockSpec, b *hclsyntax.Block) *blockSpec {
 		return specOf(specs, b.Type, "")
 	}
 	if len(b.Labels) == 0 && labels[0] != anyLabel {
-		l.refuse(b.DefRange(), "Missing label", "%s needs one of the labels %s.", b.Type, nearest.List(labels, "and"))
+		l.refuse(b.DefRange(), "Missing label", "%s needs a label: %s.", b.Type, nearest.List(labels, "or"))
 		return nil
 	}
 	if !l.checkLabels(b, 1) {
@@ -106,7 +106,7 @@ func (l *loader) isRepeated(before []*decodedBlock, spec *blockSpec, ref Ref, b 
 		}
 		name := blockName(ref.Block, ref.Label)
 		if !spec.Several && ref.Block != "export" {
-			name = ref.Block
+			name = ref.Block + " block"
 		}
 		l.refuse(b.DefRange(), "Block stands twice", "A run has one %s; another stands in line %d.", name, other.block.TypeRange.Start.Line)
 		return true

@@ -99,6 +99,9 @@ func (l *loader) declareDefault(v *variable) {
 	if diags.HasErrors() || !value.IsWhollyKnown() {
 		return
 	}
+	if v.sensitive {
+		l.eval.Keep(value)
+	}
 	if t := value.Type(); v.block.Body.Attributes["type"] == nil && t.IsPrimitiveType() {
 		v.valueType = t
 	}
@@ -108,7 +111,4 @@ func (l *loader) declareDefault(v *variable) {
 		return
 	}
 	v.fallback = converted
-	if v.sensitive {
-		l.eval.Keep(converted)
-	}
 }

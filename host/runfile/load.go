@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -91,6 +92,9 @@ func load(ctx context.Context, name, full string, src []byte, options Options) (
 	for _, d := range l.diags {
 		l.eval.Scrub(d)
 	}
+	for _, f := range l.files {
+		f.Bytes = l.eval.Mask(f.Bytes)
+	}
 	diags := Diagnostics{List: l.diags, Files: l.files}.sort()
 	if diags.HasErrors() {
 		return nil, diags
@@ -139,10 +143,20 @@ func (l *loader) checkTop() {
 		case slices.Contains(blockNames(runBlocks()), b.Type):
 			l.refuse(b.DefRange(), "Block out of place", "%s belongs within run \"NAME\" { … }.", blockName(b.Type, strings.Join(b.Labels, "\" \"")))
 		default:
-			l.refuse(b.TypeRange, "Unknown block", "A run file has no block %q.%s It has %s.",
-				b.Type, nearest.Hint(b.Type, topBlocks()), nearest.List(topBlocks(), "and"))
+			l.refuse(b.TypeRange, "Unknown block", "A run file has no block %q.%s", b.Type, topHint(b.Type))
 		}
 	}
+}
+
+// topHint says what may have been meant by the name of an unknown block.
+func topHint(name string) string {
+	if hint := nearest.Hint(name, topBlocks()); hint != "" {
+		return hint
+	}
+	if within := nearest.Name(name, blockNames(runBlocks())); within != "" {
+		return fmt.Sprintf(" Did you mean %q, which belongs within run \"NAME\" { … }?", within)
+	}
+	return " It has " + nearest.List(topBlocks(), "and") + "."
 }
 
 // blocks are the top blocks of a type that have the right number of labels.
@@ -180,19 +194,24 @@ func (l *loader) chooseRun() *hclsyntax.Block {
 		}
 		names = append(names, b.Labels[0])
 	}
-	end := hcl.Range{Filename: l.name, Start: l.body.EndRange.Start, End: l.body.EndRange.Start}
 	switch want := l.options.Run; {
 	case want != "":
 		if i := slices.Index(names, want); i >= 0 {
 			return all[i]
 		}
-		l.refuse(end, "No such run", "The file has no run %q.%s It has %s.", want, nearest.Hint(want, names), listOr(names, "none"))
+		l.add(&hcl.Diagnostic{
+			Severity: hcl.DiagError, Summary: "No run " + strconv.Quote(want),
+			Detail: fmt.Sprintf("%s has no such run.%s It has %s.", l.name, nearest.Hint(want, names), listOr(names, "none")),
+		})
 	case len(all) == 1:
 		return all[0]
 	case len(all) > 1:
 		l.refuse(all[1].DefRange(), "Several runs", "The file has the runs %s; one of them has to be chosen by its name.", nearest.List(names, "and"))
 	case !slices.ContainsFunc(l.body.Blocks, func(b *hclsyntax.Block) bool { return b.Type == "run" }):
-		l.refuse(end, "No run", "The file needs a block run \"NAME\" { … } that says what to train, and on what.")
+		l.add(&hcl.Diagnostic{
+			Severity: hcl.DiagError, Summary: "No run",
+			Detail: l.name + " needs a block run \"NAME\" { … } that says what to train, and on what.",
+		})
 	}
 	return nil
 }

@@ -2,7 +2,9 @@ package runfile
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -79,6 +81,9 @@ const maxPEFTConfig = 1 << 20
 func readPEFTConfig(dir string) (*peftConfig, error) {
 	path := filepath.Join(dir, "adapter_config.json")
 	data, err := evaluate.ReadFile(path, maxPEFTConfig)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no %s: the folder holds no PEFT adapter", path)
+	}
 	if err != nil {
 		return nil, err
 	}

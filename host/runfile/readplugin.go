@@ -3,6 +3,7 @@ package runfile
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -24,12 +25,12 @@ func (l *loader) readPlugin(r *Run, b *decodedBlock) {
 			if len(b.block.LabelRanges) > 0 {
 				at = b.block.LabelRanges[0]
 			}
-			l.refuse(at, "Unknown "+blockName(b.ref.Block, b.ref.Label), "%s.", err)
+			l.refuse(at, "Unknown "+blockName(b.ref.Block, b.ref.Label), "%s", sentence(err.Error()))
 			return
 		}
 	}
 	hosts := l.hostAttributes(b, &schema)
-	decoder := attributes.Decoder{Value: l.value, Path: l.eval.Path, Secrets: true}
+	decoder := attributes.Decoder{Value: l.value, Path: l.eval.Path, Secrets: true, LookupEnv: l.lookup}
 	decoded, diags := decoder.Decode(blockName(b.ref.Block, b.ref.Label), b.block, schema)
 	l.add(diags...)
 	b.Decoded = decoded
@@ -87,7 +88,7 @@ func newPluginBlock(b *decodedBlock, schema config.Schema) PluginBlock {
 		}
 		p.Secrets = append(p.Secrets, secret)
 		for _, name := range s.Env {
-			env[name] = true
+			env[name] = !strings.HasPrefix(name, envPrefix)
 		}
 	}
 	for _, a := range schema.Attributes {
@@ -97,6 +98,7 @@ func newPluginBlock(b *decodedBlock, schema config.Schema) PluginBlock {
 			p.Secrets = append(p.Secrets, Secret{Path: []string{a.Name}})
 		}
 	}
+	maps.DeleteFunc(env, func(_ string, granted bool) bool { return !granted })
 	p.Env = slices.Sorted(maps.Keys(env))
 	return p
 }

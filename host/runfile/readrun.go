@@ -13,7 +13,10 @@ import (
 
 // readRun reads the run block, all of it, however much of it is wrong.
 func (l *loader) readRun(block *hclsyntax.Block) *Run {
-	r := &Run{Name: block.Labels[0], File: l.full, Variables: map[string]any{}}
+	r := &Run{
+		Name: block.Labels[0], File: l.full,
+		Metrics: []Metric{}, Loggers: []PluginBlock{}, Exports: []Export{}, Requirements: []Requirement{}, Variables: map[string]any{},
+	}
 	if !isName(r.Name) {
 		l.refuse(block.LabelRanges[0], "Impossible name",
 			"The run's folder gets this name: letters, digits, points, hyphens and underscores, the first a letter or digit, 100 at most.")
@@ -24,9 +27,9 @@ func (l *loader) readRun(block *hclsyntax.Block) *Run {
 
 	own := &decodedBlock{ref: Ref{Block: "run", Label: r.Name}, block: withoutBlocks(block), spec: &runBlocks()[0], bad: map[string]bool{}}
 	l.decode(own)
-	l.fill(own, &struct {
-		Seed *uint64 `config:"seed"`
-	}{&r.Seed})
+	if own.sound("seed") {
+		r.Seed = uint64(toNumber(own.Values["seed"]))
+	}
 
 	blocks := l.blocksOf(block)
 	for _, b := range blocks {
@@ -112,7 +115,6 @@ func (l *loader) emptyBlock(blockType, label string) *decodedBlock {
 }
 
 func (l *loader) readExports(r *Run, blocks []*decodedBlock) {
-	r.Exports = []Export{}
 	for _, b := range blocks {
 		if b.ref.Block == "export" {
 			e := Export{Kind: b.ref.Label}
@@ -127,7 +129,6 @@ var versionPattern = regexp.MustCompile(`^ *(=|!=|>|>=|<|<=|~>)? *v?[0-9]+(\.[0-
 
 // readRequirements reads hone { required_plugins { … } }.
 func (l *loader) readRequirements(r *Run) {
-	r.Requirements = []Requirement{}
 	seen := map[string]bool{}
 	for _, hone := range l.blocks("hone", 0) {
 		for _, a := range hone.Body.Attributes {

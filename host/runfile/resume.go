@@ -39,12 +39,15 @@ func (r *Run) Resumable(old *Run) []Difference {
 	var out []Difference
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		a, b := was[name], is[name]
-		if reflect.DeepEqual(a.value, b.value) {
-			continue
+		if reflect.DeepEqual(a.value, b.value) || names[name].ref.Index >= min(len(old.Data.Train), len(r.Data.Train)) {
+			continue // what only one of them has is counted by data.train
 		}
 		d := Difference{Setting: name, Old: a.value, New: b.value, Rule: names[name].rule, Ref: names[name].ref, Path: names[name].path}
-		if d.Rule == RuleLength {
+		switch {
+		case d.Rule == RuleLength:
 			d.Rule = r.lengthRule(old)
+		case name == "adapter.from" && (d.Old == "" || d.New == ""):
+			d.Rule = RuleFixed // a fresh adapter is no existing one
 		}
 		out = append(out, d)
 	}
@@ -96,13 +99,18 @@ func (r *Run) settings() map[string]setting {
 		out[name] = setting{plainJSON(value), rule, ref, path}
 	}
 	for ref, value := range r.ownBlocks() {
-		r.putBlock(put, ref, value)
+		if ref.Label != "eval" && ref.Block != "export" {
+			putBlock(put, ref, value)
+		}
 	}
 	put("adapter", r.Adapter.Kind, RuleFixed, Ref{Block: "adapter", Label: r.Adapter.Kind})
 	first := Ref{Block: "data", Label: "train"}
+	put("data.train", len(r.Data.Train), RuleFixed, first)
 	put("data.train.shuffle", r.Data.Shuffle, RuleFixed, first, "shuffle")
 	put("data.train.packing", r.Data.Packing, RuleRounding, first, "packing")
 	put("data.eval.fraction", r.Data.EvalFraction, RuleFixed, Ref{Block: "data", Label: "eval"}, "fraction")
+	put("data.eval", r.Data.Eval, RuleFree, Ref{Block: "data", Label: "eval"})
+	put("export", r.Exports, RuleFree, Ref{Block: "run"})
 	put("kernels", r.Kernels.Name, RuleRounding, r.Kernels.Ref())
 	for name, v := range r.Kernels.Redacted() {
 		put("kernels."+name, v, RuleRounding, r.Kernels.Ref(), name)
@@ -121,7 +129,7 @@ func (r *Run) settings() map[string]setting {
 }
 
 // putBlock adds the attributes of one of the host's own blocks.
-func (r *Run) putBlock(put func(string, any, Rule, Ref, ...string), ref Ref, value any) {
+func putBlock(put func(string, any, Rule, Ref, ...string), ref Ref, value any) {
 	spec := specOf(runBlocks(), ref.Block, ref.Label)
 	values, err := object(value)
 	if spec == nil || err != nil {
@@ -133,8 +141,6 @@ func (r *Run) putBlock(put func(string, any, Rule, Ref, ...string), ref Ref, val
 		prefix = ""
 	case "data":
 		prefix = fmt.Sprintf("data.%s[%d].", ref.Label, ref.Index)
-	case "export":
-		prefix = fmt.Sprintf("export.%s[%d].", ref.Label, ref.Index)
 	}
 	for _, a := range spec.Attributes {
 		v, ok := values[a.Name]

@@ -72,7 +72,8 @@ func (r *Run) isGiven(ref Ref, attribute string) bool {
 
 // CheckLength holds max_length to a limit that only others know; what says whose
 // it is, such as "the model Llama". Where the file does not set max_length, its
-// default is lowered to the limit instead.
+// default is lowered to the limit instead: so ask before the run is compared,
+// recorded or started.
 func (r *Run) CheckLength(limit int, what string) Diagnostics {
 	ref := Ref{Block: "train"}
 	if limit <= 0 || r.Train.MaxLength <= limit {

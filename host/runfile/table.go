@@ -3,6 +3,7 @@ package runfile
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/honeml/hone/host/runfile/internal/nearest"
@@ -130,19 +131,15 @@ func blockNames(specs []blockSpec) []string {
 // The checks below say what a value of the attribute must be, to stand after its
 // name.
 
-func atLeast(least float64) func(any) string {
-	return func(v any) string {
-		if x := toNumber(v); x < least {
-			return fmt.Sprintf("must be at least %v, and this is %v", least, x)
-		}
-		return ""
-	}
-}
-
+// between is for numbers from one bound to another. Bounds that only keep nonsense
+// out are not mentioned before they are crossed.
 func between(least, most float64) func(any) string {
 	return func(v any) string {
-		if x := toNumber(v); x < least || x > most {
-			return fmt.Sprintf("must lie between %v and %v, and this is %v", least, most, x)
+		switch x := toNumber(v); {
+		case x < least:
+			return fmt.Sprintf("must be at least %s, and this is %s", decimal(least), decimal(x))
+		case x > most:
+			return fmt.Sprintf("must be at most %s, and this is %s", decimal(most), decimal(x))
 		}
 		return ""
 	}
@@ -151,8 +148,11 @@ func between(least, most float64) func(any) string {
 // aboveUpTo is for numbers above one bound and not above another.
 func aboveUpTo(bound, most float64) func(any) string {
 	return func(v any) string {
-		if x := toNumber(v); x <= bound || x > most {
-			return fmt.Sprintf("must be above %v and at most %v, and this is %v", bound, most, x)
+		switch x := toNumber(v); {
+		case x <= bound:
+			return fmt.Sprintf("must be above %s, and this is %s", decimal(bound), decimal(x))
+		case x > most:
+			return fmt.Sprintf("must be at most %s, and this is %s", decimal(most), decimal(x))
 		}
 		return ""
 	}
@@ -162,7 +162,7 @@ func aboveUpTo(bound, most float64) func(any) string {
 func inside(lower, upper float64) func(any) string {
 	return func(v any) string {
 		if x := toNumber(v); x <= lower || x >= upper {
-			return fmt.Sprintf("must be above %v and below %v, and this is %v", lower, upper, x)
+			return fmt.Sprintf("must be above %s and below %s, and this is %s", decimal(lower), decimal(upper), decimal(x))
 		}
 		return ""
 	}
@@ -172,10 +172,18 @@ func inside(lower, upper float64) func(any) string {
 func below(least, bound float64) func(any) string {
 	return func(v any) string {
 		if x := toNumber(v); x < least || x >= bound {
-			return fmt.Sprintf("must be at least %v and below %v, and this is %v", least, bound, x)
+			return fmt.Sprintf("must be at least %s and below %s, and this is %s", decimal(least), decimal(bound), decimal(x))
 		}
 		return ""
 	}
+}
+
+// decimal is a number as people write it.
+func decimal(x float64) string {
+	if x == math.Trunc(x) && math.Abs(x) < 1e16 {
+		return strconv.FormatFloat(x, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
 }
 
 func notEmpty(v any) string {
@@ -202,9 +210,9 @@ func checkWarmup(v any) string {
 	x := toNumber(v)
 	switch {
 	case x < 0:
-		return fmt.Sprintf("must be at least 0, and this is %v", x)
+		return fmt.Sprintf("must be at least 0, and this is %s", decimal(x))
 	case x >= 1 && x != math.Trunc(x):
-		return fmt.Sprintf("is a fraction below 1 or a whole number of steps, and this is %v", x)
+		return fmt.Sprintf("is a fraction below 1 or a whole number of steps, and this is %s", decimal(x))
 	case x > math.MaxInt32:
 		return "is a number of steps that no run reaches"
 	}
@@ -218,7 +226,7 @@ func checkBetas(v any) string {
 	}
 	for _, beta := range list {
 		if x := toNumber(beta); !(x >= 0 && x < 1) {
-			return fmt.Sprintf("has elements of at least 0 and below 1, and one is %v", x)
+			return fmt.Sprintf("has elements of at least 0 and below 1, and one is %s", decimal(x))
 		}
 	}
 	return ""

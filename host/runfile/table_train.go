@@ -32,7 +32,7 @@ func lengthAttributes() []attributeSpec {
 		},
 		{
 			Attribute: attr("max_length", config.Of(config.Int), "The most tokens that a document may have; data.overlong says what becomes of longer ones."),
-			Computed:  "2048, or the model's limit where that is less", Why: "memory grows with it, and most documents are shorter", Resume: RuleFixed,
+			Computed:  "2048, or less where the model's limit or tokens_per_step is less", Why: "memory grows with it, and most documents are shorter", Resume: RuleFixed,
 			check: between(2, 1<<27), Fix: "Common values are 512 to 8192.",
 		},
 	}

@@ -97,13 +97,13 @@ func (l *loader) variableValue(v *variable, values map[string]given) cty.Value {
 	if !ok {
 		return cty.DynamicVal
 	}
+	if v.sensitive {
+		l.eval.Keep(value)
+	}
 	converted, err := l.toType(v, value)
 	if err != nil {
 		l.add(g.problem("Wrong type", fmt.Sprintf("Variable %q takes %s: %s.", v.name, typeexpr.TypeString(v.valueType), err)))
 		return cty.DynamicVal
-	}
-	if v.sensitive {
-		l.eval.Keep(converted)
 	}
 	return v.mark(converted, g.env)
 }
@@ -175,7 +175,11 @@ func (l *loader) readVarFlags(names []string, values map[string]given) {
 }
 
 func (l *loader) undeclared(name string, names []string) string {
-	return fmt.Sprintf("%s declares no variable %q.%s It declares %s.", l.name, name, nearest.Hint(name, names), listOr(names, "none"))
+	hint := nearest.Hint(name, names)
+	if hint == "" {
+		hint = fmt.Sprintf(" It declares %s.", listOr(names, "none"))
+	}
+	return fmt.Sprintf("%s declares no variable %q.%s", l.name, name, hint)
 }
 
 // validate holds a variable's value to its validation blocks.

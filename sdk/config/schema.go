@@ -118,17 +118,19 @@ func (t Type) holdsStrings() bool {
 	return t.Kind == String || t.Kind == StringOrNumber
 }
 
-// String is the type as documentation shows it: list of string, whole number.
-func (t Type) String() string {
+// String is the type as documentation shows it: list of strings, whole number.
+func (t Type) String() string { return t.text("") }
+
+func (t Type) text(plural string) string {
 	switch {
 	case t.Elem != nil:
-		return string(t.Kind) + " of " + t.Elem.String()
+		return string(t.Kind) + plural + " of " + t.Elem.text("s")
 	case t.Kind == Int:
-		return "whole number"
+		return "whole number" + plural
 	case t.Kind == StringOrNumber:
-		return "string or number"
+		return "string" + plural + " or number" + plural
 	}
-	return string(t.Kind)
+	return string(t.Kind) + plural
 }
 
 // maxDepth bounds how deep lists and maps nest in a type.

@@ -99,7 +99,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestTypeString(t *testing.T) {
-	if got, want := config.ListOf(config.Int).String(), "list of whole number"; got != want {
+	if got, want := config.ListOf(config.Int).String(), "list of whole numbers"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

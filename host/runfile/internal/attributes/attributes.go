@@ -25,8 +25,10 @@ type Decoder struct {
 	// Value evaluates an expression; an unknown value without an error is one
 	// whose error was reported before.
 	Value func(hclsyntax.Expression) (cty.Value, hcl.Diagnostics)
-	// Secrets lets sensitive values through.
-	Secrets bool
+	// Secrets lets sensitive values through, and LookupEnv tells which of them are a
+	// variable of the environment as it is.
+	Secrets   bool
+	LookupEnv func(name string) (string, bool)
 	// Path makes a path absolute.
 	Path func(string) string
 	// Single are the names of list attributes whose only element may stand without
@@ -160,7 +162,7 @@ func (d Decoder) attribute(out *Decoded, a *config.Attribute, written *hclsyntax
 	if slices.Contains(d.Single, a.Name) && v.Type().IsPrimitiveType() {
 		v = cty.TupleVal([]cty.Value{v})
 	}
-	c := converter{attribute: a, sensitive: a.Sensitive || len(found) > 0, path: d.Path}
+	c := converter{attribute: a, sensitive: a.Sensitive || len(found) > 0, path: d.Path, lookupEnv: d.LookupEnv}
 	value, ok := c.convert(v, a.Type, evaluate.Unwrap(written.Expr), []string{a.Name})
 	if ok {
 		out.Values[a.Name] = value

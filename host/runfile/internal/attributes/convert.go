@@ -21,6 +21,7 @@ type converter struct {
 	attribute *config.Attribute
 	sensitive bool // messages say nothing of the value
 	path      func(string) string
+	lookupEnv func(string) (string, bool)
 	secrets   []Secret
 	diags     hcl.Diagnostics
 }
@@ -29,7 +30,7 @@ type converter struct {
 func (c *converter) convert(v cty.Value, t config.Type, x hclsyntax.Expression, path []string) (any, bool) {
 	if v.IsMarked() {
 		unmarked, _ := v.Unmark()
-		c.secrets = append(c.secrets, newSecret(v, unmarked, path))
+		c.secrets = append(c.secrets, c.secret(v, unmarked, path))
 		v = unmarked
 	}
 	if v.IsNull() {
@@ -198,16 +199,18 @@ func Plain(v cty.Value) any {
 	return out
 }
 
-// newSecret is the secret at path.
-func newSecret(v, unmarked cty.Value, path []string) Secret {
+// secret is the secret at path.
+func (c *converter) secret(v, unmarked cty.Value, path []string) Secret {
 	s := Secret{Path: path}
-	marks := evaluate.Secrets(v)
-	for _, mark := range marks {
+	for _, mark := range evaluate.Secrets(v) {
 		if mark.Env != "" {
 			s.Env = append(s.Env, mark.Env)
 		}
 	}
-	s.Whole = len(marks) == 1 && len(s.Env) == 1 && unmarked.Type() == cty.String && !unmarked.IsNull()
+	if len(s.Env) == 1 && unmarked.Type() == cty.String && !unmarked.IsNull() {
+		text, ok := c.lookupEnv(s.Env[0])
+		s.Whole = ok && cty.StringVal(text).AsString() == unmarked.AsString()
+	}
 	return s
 }
 

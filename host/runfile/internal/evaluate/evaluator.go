@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -157,4 +158,12 @@ func (e *Evaluator) finish(diags hcl.Diagnostics) {
 func (e *Evaluator) Scrub(d *hcl.Diagnostic) {
 	d.Summary = scrub(d.Summary, e.secrets)
 	d.Detail = scrub(d.Detail, e.secrets)
+}
+
+// Mask is a source with known secrets in it made unreadable, at the same length.
+func (e *Evaluator) Mask(src []byte) []byte {
+	for _, s := range e.secrets {
+		src = bytes.ReplaceAll(src, []byte(s), bytes.Repeat([]byte("*"), len(s)))
+	}
+	return src
 }

@@ -3,6 +3,7 @@ package evaluate
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -33,6 +34,10 @@ func Parse(filename string, src []byte) (*hcl.File, *hclsyntax.Body, hcl.Diagnos
 	parsed, diags := guardParse(filename, func() (*hcl.File, hcl.Diagnostics) {
 		return hclsyntax.ParseConfig(src, filename, hcl.InitialPos)
 	})
+	diags = slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool { // one forgotten quote troubles all lines after it
+		return a.Summary == b.Summary && a.Detail == b.Detail
+	})
+	diags = diags[:min(len(diags), maxErrors)]
 	if parsed == nil {
 		return file, nil, diags
 	}

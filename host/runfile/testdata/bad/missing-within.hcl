@@ -1,0 +1,6 @@
+run "missing" {
+  model {}
+  data "train" {}
+  train {}
+  evaluate {}
+}

@@ -1,0 +1,3 @@
+#! run train
+run "trian" {}
+run "other" {}

@@ -1,0 +1,5 @@
+run "x" {
+  model { source = "a }
+  train {
+    epochs = = 1
+  }
