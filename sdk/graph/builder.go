@@ -161,6 +161,14 @@ func (b *Builder) add(name string, op Op, inputs ...ValueID) []ValueID {
 	return node.Outputs
 }
 
+// known reports whether x is a value; if not, that is the mistake.
+func (b *Builder) known(name string, x ValueID) bool {
+	if b.err == nil && (x < 0 || int(x) >= len(b.g.Values)) {
+		b.Fail(fmt.Errorf("graph: %s: input %d is no value", name, x))
+	}
+	return b.err == nil
+}
+
 // one is the only output of a node, or NoValue.
 func one(outs []ValueID) ValueID {
 	if len(outs) == 0 {

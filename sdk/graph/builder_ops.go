@@ -49,6 +49,9 @@ func BiasFrom(src *Source) LinearOption { return func(s *linearSpec) { s.sources
 // Linear applies the linear module, giving out columns. Its weight is the
 // checkpoint's module.weight, [out, in].
 func (b *Builder) Linear(x ValueID, module string, out int, role Role, opts ...LinearOption) ValueID {
+	if !b.known(b.path(module), x) {
+		return NoValue
+	}
 	spec := linearSpec{weight: NoParam}
 	for _, o := range opts {
 		o(&spec)
@@ -90,6 +93,9 @@ type NormSpec struct {
 
 // Norm normalises x by the module's weight.
 func (b *Builder) Norm(x ValueID, module string, s NormSpec) ValueID {
+	if !b.known(b.path(module), x) {
+		return NoValue
+	}
 	op := &Norm{Centre: s.Centre, Epsilon: s.Epsilon, Groups: max(1, s.Groups), Weight: NoParam, Bias: NoParam, PlusOne: s.PlusOne}
 	shape := []int{b.width(x)}
 	if !s.PerColumn {
@@ -246,6 +252,9 @@ func Repeated(x ValueID) ConcatPart { return ConcatPart{value: x, repeat: true} 
 // Conv is a causal depthwise convolution with the module's weight, which a
 // checkpoint holds as [width, 1, kernel].
 func (b *Builder) Conv(x ValueID, module string, kernel int, bias bool) ValueID {
+	if !b.known(b.path(module), x) {
+		return NoValue
+	}
 	w := b.width(x)
 	op := &Conv{Kernel: kernel, Bias: NoParam}
 	op.Weight = b.Param(module+".weight", []int{w, kernel}, RoleConv,

@@ -72,11 +72,21 @@ func (g *Graph) inferOp(op Op, in []*Value) ([]output, error) {
 	return nil, fmt.Errorf("unknown operation %T", op)
 }
 
+func wantCount(in []*Value, n int) error {
+	switch {
+	case len(in) == n:
+		return nil
+	case n == 1:
+		return fmt.Errorf("takes one input, got %d", len(in))
+	}
+	return fmt.Errorf("takes %d inputs, got %d", n, len(in))
+}
+
 // wantInputs checks the number of inputs and that each is a float matrix with
 // one row a token.
 func wantInputs(in []*Value, n int) error {
-	if len(in) != n {
-		return fmt.Errorf("takes %d inputs, got %d", n, len(in))
+	if err := wantCount(in, n); err != nil {
+		return err
 	}
 	for i, v := range in {
 		if v.Type == Index || v.Slots != 1 {
@@ -283,7 +293,7 @@ func (g *Graph) inferMap(o *Map, in []*Value) ([]output, error) {
 			return nil, fmt.Errorf("argument %q is not used in %q", a.Name, o.Expr)
 		}
 		if a.Param != NoParam {
-			if err := g.wantShape("argument", a.Param, []int{o.Width}, []int{1}); err != nil {
+			if err := g.wantShape(fmt.Sprintf("argument %q, parameter", a.Name), a.Param, []int{o.Width}, []int{1}); err != nil {
 				return nil, err
 			}
 			continue
@@ -326,8 +336,8 @@ func sumSizes(sizes []int) (int, error) {
 }
 
 func (g *Graph) inferSplit(o *Split, in []*Value) ([]output, error) {
-	if len(in) != 1 {
-		return nil, fmt.Errorf("takes 1 input, got %d", len(in))
+	if err := wantCount(in, 1); err != nil {
+		return nil, err
 	}
 	slots, err := wantRows(in)
 	if err != nil {
@@ -415,8 +425,8 @@ func (g *Graph) inferExpertLinear(o *ExpertLinear, in []*Value) ([]output, error
 	if o.WeighInput {
 		want = 3
 	}
-	if len(in) != want {
-		return nil, fmt.Errorf("takes %d inputs, got %d", want, len(in))
+	if err := wantCount(in, want); err != nil {
+		return nil, err
 	}
 	d, err := g.dims("weight", o.Weight, 3)
 	if err != nil {
@@ -442,8 +452,8 @@ func (g *Graph) inferCombine(o *Combine, in []*Value) ([]output, error) {
 	if o.Plain {
 		want = 1
 	}
-	if len(in) != want {
-		return nil, fmt.Errorf("takes %d inputs, got %d", want, len(in))
+	if err := wantCount(in, want); err != nil {
+		return nil, err
 	}
 	if in[0].Type == Index {
 		return nil, fmt.Errorf("input is %s", in[0])

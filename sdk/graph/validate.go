@@ -117,8 +117,11 @@ func (g *Graph) validateNode(i int, n *Node, produced []bool) error {
 			return fmt.Errorf("output %d, value %d, does not exist or is another node's", k, id)
 		}
 		want := Value{ID: id, Node: i, Width: outs[k].width, Slots: outs[k].slots, Type: outs[k].typ}
-		if v := g.Values[id]; v == nil || *v != want {
-			return fmt.Errorf("output %d is %+v, the operation gives %+v", k, v, want)
+		switch v := g.Values[id]; {
+		case v == nil || v.ID != id || v.Node != i:
+			return fmt.Errorf("output %d, value %d, does not carry its own id and node", k, id)
+		case *v != want:
+			return fmt.Errorf("output %d is %s, the operation gives %s", k, v, &want)
 		}
 		produced[id] = true
 	}
