@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/honeml/hone/host/metrics"
+	"github.com/honeml/hone/host/rundir"
+	"github.com/honeml/hone/host/ui"
+	"github.com/honeml/hone/sdk/graph/adapt"
+)
+
+// announce says what begins.
+func (s *session) announce(display ui.Display, dir *rundir.Dir, fanout *metrics.Fanout) {
+	say := func(format string, args ...any) {
+		display.Emit(ui.Event{Time: time.Now(), Kind: ui.Info, Message: fmt.Sprintf(format, args...)})
+	}
+	say("run %s in %s", s.run.Name, relative(dir.Path))
+	say("model %s: %s", s.run.Model.Source, s.modelLine())
+	say("data: %s", s.dataLine())
+	for _, name := range slices.Sorted(maps.Keys(fanout.Notes())) {
+		for _, note := range fanout.Notes()[name] {
+			say("%s: %s", name, note)
+		}
+	}
+}
+
+// modelLine is the model and what is trained of it, in a line.
+func (s *session) modelLine() string {
+	sum := adapt.Summarise(s.graph)
+	trained := sum.Adapter + sum.Own
+	line := fmt.Sprintf("%s, %s parameters, %s trained (%.2g %%)",
+		s.model.Architecture, count(sum.Model), count(trained), 100*float64(trained)/float64(sum.Model))
+	if len(sum.Targets) > 0 {
+		line += " on " + strings.Join(adapt.PEFTTargets(s.graph), " ")
+	}
+	return line
+}
+
+func (s *session) dataLine() string {
+	line := fmt.Sprintf("%s documents, %s tokens, %s of them learned",
+		count(int64(len(s.train.Documents))), count(s.train.Tokens()), count(s.train.Supervised()))
+	if s.eval != nil {
+		line += fmt.Sprintf("; evaluation on %s documents", count(int64(len(s.eval.Documents))))
+	}
+	if n := s.report.Failed(); n > 0 {
+		line += fmt.Sprintf("; %d rows left out", n)
+	}
+	return line
+}
+
+// count writes a number with a unit.
+func count(n int64) string {
+	switch {
+	case n >= 1e9:
+		return fmt.Sprintf("%.2fB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1fM", float64(n)/1e6)
+	case n >= 1e4:
+		return fmt.Sprintf("%.1fk", float64(n)/1e3)
+	}
+	return fmt.Sprint(n)
+}
+
+// described is the run as JSON, and as a flat table for loggers.
+func (s *session) described() (resolved []byte, hyperparameters map[string]any, err error) {
+	if resolved, err = json.Marshal(s.run); err != nil {
+		return nil, nil, err
+	}
+	var tree map[string]any
+	if err := json.Unmarshal(resolved, &tree); err != nil {
+		return nil, nil, err
+	}
+	hyperparameters = map[string]any{}
+	for _, part := range []string{"seed", "model", "adapter", "train"} {
+		flatten(hyperparameters, part, tree[part])
+	}
+	return resolved, hyperparameters, nil
+}
+
+// flatten puts the leaves of v into table under dotted names; lists as text.
+func flatten(table map[string]any, name string, v any) {
+	switch x := v.(type) {
+	case nil:
+	case map[string]any:
+		for key, value := range x {
+			flatten(table, name+"."+key, value)
+		}
+	case []any:
+		parts := make([]string, len(x))
+		for i, p := range x {
+			parts[i] = fmt.Sprint(p)
+		}
+		table[name] = strings.Join(parts, " ")
+	default:
+		table[name] = x
+	}
+}

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/honeml/hone/host/data/chat"
+	"github.com/honeml/hone/host/data/jinja"
+	"github.com/honeml/hone/sdk/fault"
+)
+
+func (a *app) chatCommand() *cobra.Command {
+	var flags inferenceFlags
+	var system string
+	cmd := &cobra.Command{
+		Use:   "chat MODEL|RUN",
+		Short: "Talk to a model, or to what a run made of it",
+		Long:  "Talk to a model, or to what a run made of it. A line is a message; /reset begins anew, /exit ends.",
+		Args:  exactly(1, "a model or the folder of a run"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			i, err := a.infer(cmd.Context(), args[0], flags)
+			if err != nil {
+				return err
+			}
+			return errors.Join(i.talk(cmd.Context(), system), i.close(cmd.Context()))
+		},
+	}
+	flags.add(cmd, 0.7, 512)
+	cmd.Flags().StringVar(&system, "system", "", "a system `message` to begin with")
+	return cmd
+}
+
+// maxLine bounds a message that is typed or piped in.
+const maxLine = 1 << 20
+
+// talk reads messages and answers them until the end of the input.
+func (i *inference) talk(ctx context.Context, system string) error {
+	if i.encoder.Template == nil {
+		return fault.New(fault.BadInput, "the model has no chat template").WithHint("use hone generate -raw -prompt …")
+	}
+	f, ok := i.app.In.(*os.File)
+	interactive := ok && term.IsTerminal(int(f.Fd()))
+	begin := func() []*jinja.Dict {
+		if system == "" {
+			return nil
+		}
+		return []*jinja.Dict{chat.NewMessage("system", system)}
+	}
+	messages := begin()
+	lines := bufio.NewScanner(i.app.In)
+	lines.Buffer(nil, maxLine)
+	for {
+		if interactive {
+			fmt.Fprint(i.app.Out, "> ")
+		}
+		if !lines.Scan() {
+			return lines.Err()
+		}
+		switch line := strings.TrimSpace(lines.Text()); line {
+		case "":
+			continue
+		case "/exit", "/quit":
+			return nil
+		case "/reset":
+			messages = begin()
+			continue
+		default:
+			messages = append(messages, chat.NewMessage("user", line))
+		}
+		ids, err := i.encoder.ChatPrompt(ctx, chat.Conversation{Messages: messages})
+		if err != nil {
+			return err
+		}
+		answer, err := i.write(ctx, ids, func(text string) { fmt.Fprint(i.app.Out, text) })
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(i.app.Out)
+		messages = append(messages, chat.NewMessage("assistant", answer))
+	}
+}

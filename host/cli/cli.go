@@ -1,0 +1,203 @@
+// Package cli is hone's commands: one file a command, each a thin layer between
+// flags and the packages that do the work.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/honeml/hone/host/pluginhost"
+	"github.com/honeml/hone/host/runfile"
+	"github.com/honeml/hone/host/train"
+	"github.com/honeml/hone/sdk/fault"
+)
+
+// Streams are what a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// The exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2   // wrong arguments, or a wrong run file
+	exitInterrupted = 130 // a run that was stopped and can be resumed
+)
+
+// Main runs hone and returns its exit code. stop, when closed, asks what is under
+// way to come to a good end.
+func Main(ctx context.Context, args []string, streams Streams, version string, stop <-chan struct{}) int {
+	a := &app{Streams: streams, version: version, stop: stop}
+	root := a.root()
+	root.SetArgs(longFlags(root, args))
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	return a.fail(err)
+}
+
+// app is what the commands share.
+type app struct {
+	Streams
+	version string
+	stop    <-chan struct{}
+	verbose bool
+
+	catalog *pluginhost.Catalog
+	logger  hclog.Logger
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "hone",
+		Short: "Fine-tune language models from a run file",
+		Long: "hone fine-tunes large language models with LoRA, from an HCL run file, through plugins.\n\n" +
+			"  hone plan run.hone.hcl    what would happen\n" +
+			"  hone run run.hone.hcl     do it",
+		Version:       a.version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show what plugins log, and more")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		a.runCommand(), a.planCommand(), a.dataCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(),
+		a.generateCommand(), a.chatCommand(), a.exportCommand(), a.pluginsCommand(), a.quickstartCommand(),
+	)
+	return root
+}
+
+// longFlags lets flags be written with one hyphen, -var as --var.
+func longFlags(root *cobra.Command, args []string) []string {
+	known := map[string]bool{"help": true, "version": true}
+	var visit func(*cobra.Command)
+	visit = func(c *cobra.Command) {
+		note := func(f *pflag.Flag) { known[f.Name] = true }
+		c.Flags().VisitAll(note)
+		c.PersistentFlags().VisitAll(note)
+		for _, sub := range c.Commands() {
+			visit(sub)
+		}
+	}
+	visit(root)
+	out := make([]string, len(args))
+	for i, arg := range args {
+		out[i] = arg
+		if arg == "--" {
+			copy(out[i:], args[i:])
+			break
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if len(name) > 1 && strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "--") && known[name] {
+			out[i] = "-" + arg
+		}
+	}
+	return out
+}
+
+// A usageError is a mistake in the arguments.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errShown says that what is wrong has been printed.
+var errShown = errors.New("shown")
+
+// fail prints err with what can be done about it, and gives the exit code.
+func (a *app) fail(err error) int {
+	var usage usageError
+	switch {
+	case errors.Is(err, errShown):
+		return exitUsage
+	case errors.Is(err, train.ErrInterrupted):
+		return exitInterrupted
+	}
+	fmt.Fprintf(a.Err, "hone: %v\n", err)
+	if hint := fault.HintOf(err); hint != "" {
+		fmt.Fprintf(a.Err, "hint: %s\n", hint)
+	}
+	var exited *pluginhost.ExitedError
+	if errors.As(err, &exited) && a.verbose {
+		fmt.Fprintln(a.Err, exited.Detail())
+	}
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// plugins is the catalog of installed plugins.
+func (a *app) plugins() *pluginhost.Catalog {
+	if a.catalog == nil {
+		a.catalog = pluginhost.DefaultCatalog(a.log())
+	}
+	return a.catalog
+}
+
+// log is where plugins' log lines go: warnings and errors, all with -v.
+func (a *app) log() hclog.Logger {
+	if a.logger == nil {
+		level := hclog.Warn
+		if a.verbose {
+			level = hclog.Debug
+		}
+		a.logger = hclog.New(&hclog.LoggerOptions{Name: "hone", Level: level, Output: a.Err})
+	}
+	return a.logger
+}
+
+// show prints diagnostics of a run file; it reports whether there are errors.
+func (a *app) show(d runfile.Diagnostics) error {
+	if len(d.List) > 0 {
+		width, colour := a.terminal()
+		if err := d.Write(a.Err, width, colour); err != nil {
+			return err
+		}
+	}
+	if d.HasErrors() {
+		return errShown
+	}
+	return nil
+}
+
+// terminal is the width of the error stream, and whether it shows colours.
+func (a *app) terminal() (width uint, colour bool) {
+	f, ok := a.Err.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	w, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || w < 20 {
+		w = 80
+	}
+	return uint(w), os.Getenv("NO_COLOR") == ""
+}
+
+// exactly is cobra.ExactArgs whose error is a usage error that says what is
+// missing.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError{fmt.Errorf("%s takes %s; see hone %s --help", cmd.CommandPath(), what, cmd.Name())}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/honeml/hone/host/basemodel"
+	"github.com/honeml/hone/host/data"
+	"github.com/honeml/hone/host/export"
+	"github.com/honeml/hone/host/pluginhost"
+	"github.com/honeml/hone/host/rundir"
+	"github.com/honeml/hone/host/runfile"
+	"github.com/honeml/hone/host/ui"
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/adapt"
+	"github.com/honeml/hone/sdk/kernels"
+)
+
+// inferenceFlags are the flags of commands that let a model write.
+type inferenceFlags struct {
+	kernels     string
+	checkpoint  int64
+	plain       bool
+	maxTokens   int
+	temperature float64
+	topK        int
+	topP        float64
+	seed        uint64
+	maxLength   int
+}
+
+// An inference is a model that answers: a model by itself, or what a run made
+// of one.
+type inference struct {
+	app     *app
+	model   *basemodel.Model
+	text    *basemodel.Text
+	encoder *data.Encoder
+	process *pluginhost.Process
+	adapter string
+	flags   inferenceFlags
+}
+
+// isRun reports whether target is the folder of a run.
+func isRun(target string) bool {
+	_, err := os.Stat(filepath.Join(target, rundir.RunFile))
+	return err == nil
+}
+
+// trained is what a run left: the base model's Graph with what was trained
+// marked, and the folder with the values.
+type trained struct {
+	run     *runfile.Run
+	folder  string
+	adapter string
+	bias    adapt.Bias
+}
+
+// findTrained finds the result of a run, or a checkpoint: that of a step, or the
+// last where there is no result.
+func findTrained(dir string, step int64) (*trained, error) {
+	r, err := readRecord(dir)
+	if err != nil {
+		return nil, err
+	}
+	t := &trained{run: r.Run}
+	if step > 0 {
+		t.folder = filepath.Join(dir, rundir.CheckpointsName, fmt.Sprintf("step-%d", step))
+	}
+	for _, name := range []string{rundir.AdapterName, rundir.ModelName} {
+		if path := filepath.Join(dir, name); t.folder == "" && exists(path) {
+			t.folder = path
+		}
+	}
+	if t.folder == "" {
+		all, err := rundir.Checkpoints(dir)
+		if err != nil {
+			return nil, err
+		}
+		if len(all) == 0 {
+			return nil, fault.New(fault.BadInput, "%s has no result and no checkpoint yet", dir)
+		}
+		t.folder = all[len(all)-1].Path
+	}
+	if !exists(t.folder) {
+		return nil, fault.New(fault.BadInput, "%s does not exist", t.folder)
+	}
+	return t, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// mark is the Graph with what the run trained marked as trainable.
+func (t *trained) mark(g *graph.Graph) (*graph.Graph, error) {
+	if t.run.Adapter.Kind == runfile.AdapterFull {
+		return adapt.Full(g), nil
+	}
+	lora, err := export.ReadAdapterConfig(t.folder)
+	if err != nil {
+		return nil, err
+	}
+	t.adapter, t.bias = adapt.DefaultName, lora.Bias
+	return adapt.Apply(g, lora)
+}
+
+// infer opens a model or a run for writing.
+func (a *app) infer(ctx context.Context, target string, flags inferenceFlags) (*inference, error) {
+	i := &inference{app: a, flags: flags}
+	var t *trained
+	source, revision := target, ""
+	load := kernels.LoadRequest{}
+	weightType, name, block := "auto", flags.kernels, map[string]any(nil)
+	if isRun(target) {
+		var err error
+		if t, err = findTrained(target, flags.checkpoint); err != nil {
+			return nil, err
+		}
+		source, revision, weightType = t.run.Model.Source, t.run.Model.Revision, t.run.Model.DType
+		if name == "" {
+			name, block = t.run.Kernels.Name, t.run.Kernels.Values
+		}
+	}
+	if name == "" {
+		name = defaultKernels
+	}
+	plugin, _, err := a.plugins().Kernels(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if i.model, err = a.openModel(ctx, source, revision, flags.maxLength); err != nil {
+		return nil, err
+	}
+	g := i.model.Graph
+	if t != nil && !flags.plain {
+		if g, err = t.mark(g); err != nil {
+			return nil, errors.Join(err, i.model.Close())
+		}
+		load.Adapter, i.adapter = t.folder, t.adapter
+	}
+	load.Checkpoint = i.model.Files
+	if err := i.start(ctx, plugin, g, weightType, block, load); err != nil {
+		return nil, errors.Join(err, i.close(ctx))
+	}
+	return i, nil
+}
+
+// defaultKernels is the kernels plugin where nobody names one.
+const defaultKernels = "cpu"
+
+func (i *inference) start(
+	ctx context.Context, p pluginhost.Plugin, g *graph.Graph, weightType string, block map[string]any, load kernels.LoadRequest,
+) error {
+	var err error
+	if i.text, err = i.model.Text(); err != nil {
+		return err
+	}
+	if i.encoder, err = newEncoder(i.model, i.text, time.Now); err != nil {
+		return err
+	}
+	if i.process, err = pluginhost.Start(ctx, p, i.app.pluginOptions(nil)); err != nil {
+		return err
+	}
+	length := i.flags.maxLength
+	if length == 0 {
+		length = min(max(1, i.model.Context()), 4096)
+	}
+	req := kernels.BindRequest{
+		Graph: g,
+		Settings: kernels.Settings{
+			Adapter: i.adapter, Precision: "fp32", WeightType: weightType, StoredType: i.model.StoredType,
+			MaxLength: min(length, 512), Config: block,
+		},
+		Phases: kernels.Phases{GenerateSequences: 1, GenerateLength: length},
+	}
+	if _, err := i.process.Kernels().Bind(ctx, &req); err != nil {
+		return err
+	}
+	display := i.app.display(false)
+	defer display.Close()
+	return i.process.Kernels().Load(ctx, &load, func(done, total int64) {
+		display.Emit(ui.Event{Kind: ui.Progress, Message: "loading weights", Done: done, Total: total})
+	})
+}
+
+func (i *inference) close(ctx context.Context) error {
+	var err error
+	if i.process != nil {
+		err = kernelsProcess{i.process}.Close(context.WithoutCancel(ctx))
+	}
+	return errors.Join(err, i.model.Close())
+}
+
+// write continues a prompt and gives the text to show, piece by piece.
+func (i *inference) write(ctx context.Context, prompt []int32, show func(string)) (string, error) {
+	stream := i.text.Tokenizer.NewStream(true)
+	answer := ""
+	take := func(text string, err error) error {
+		answer += text
+		show(text)
+		return err
+	}
+	req := kernels.GenerateRequest{
+		Adapter: i.adapter, Prompts: [][]int32{prompt}, MaxTokens: i.flags.maxTokens, Temperature: i.flags.temperature,
+		TopK: i.flags.topK, TopP: i.flags.topP, Seed: i.flags.seed, Stop: i.text.Stop,
+	}
+	err := i.process.Kernels().Generate(ctx, &req, func(t kernels.Token) error {
+		if t.Finish == kernels.FinishStop {
+			return nil
+		}
+		return take(stream.Push(t.ID))
+	})
+	if err != nil {
+		return answer, err
+	}
+	return answer, take(stream.Flush())
+}

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/honeml/hone/host/data"
+	"github.com/honeml/hone/host/pluginhost"
+	"github.com/honeml/hone/host/train"
+	"github.com/honeml/hone/sdk/kernels"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var flags fileFlags
+	var device string
+	cmd := &cobra.Command{
+		Use:   "plan FILE",
+		Short: "Say what a run would do: model, steps, memory, and what was chosen",
+		Args:  exactly(1, "a run file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			run, err := a.load(cmd.Context(), args[0], flags)
+			if err != nil {
+				return err
+			}
+			s, err := a.open(cmd.Context(), run)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			if err := s.load(cmd.Context()); err != nil {
+				return s.dataError(err)
+			}
+			return s.plan(cmd.Context(), device)
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().StringVar(&device, "device", "", "plan for a `device` that is not here")
+	return cmd
+}
+
+// plan asks the kernels plugin for an estimate and prints it.
+func (s *session) plan(ctx context.Context, device string) error {
+	process, err := pluginhost.Start(ctx, s.kernels, s.app.pluginOptions(grants(s.run.Kernels)))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := process.Close(context.WithoutCancel(ctx)); err != nil {
+			s.app.log().Warn("closing a plugin", "error", err)
+		}
+	}()
+	req := s.bindRequest()
+	req.Limits.Device = device
+	p, err := process.Kernels().Estimate(ctx, &req)
+	if err != nil {
+		return s.explain(err)
+	}
+	order, err := data.NewOrder(s.train.Lengths(), data.OrderSpec{
+		Seed: s.run.Seed, Shuffle: s.run.Data.Shuffle, TokensPerStep: s.run.Train.TokensPerStep,
+		DocumentsPerStep: s.run.Train.DocumentsPerStep, Epochs: s.run.Train.Epochs, Steps: s.run.Train.Steps,
+	})
+	if err != nil {
+		return err
+	}
+	return s.printPlan(s.app.Out, p, order.TotalSteps())
+}
+
+func (s *session) printPlan(w io.Writer, p *kernels.Plan, steps int64) error {
+	t := s.run.Train
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(out, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("run", "%s", s.run.Name)
+	row("model", "%s", s.modelLine())
+	row("data", "%s", s.dataLine())
+	warmup := train.WarmupSteps(t.Warmup, steps)
+	row("steps", "%d; learning rate %g, %s, %d of warm-up", steps, t.LearningRate, t.Schedule, warmup)
+	row("device", "%s: %s", s.kernels, p.Device.Name)
+	row("memory", "%s", bytesText(p.TotalBytes()))
+	for _, m := range p.Memory {
+		if m.Bytes > 0 {
+			row("", "%-12s %s", m.Category, bytesText(m.Bytes))
+		}
+	}
+	row("work", "%.3g TFLOP a step of %d tokens", p.FLOPsPerToken*meanStep(s.train.Tokens(), t.Epochs, steps)/1e12, int64(meanStep(s.train.Tokens(), t.Epochs, steps)))
+	if p.SecondsPerStep > 0 {
+		row("time", "%.3g s a step", p.SecondsPerStep)
+	}
+	for _, c := range p.Choices {
+		row("chosen", "%s (%s)", c.What, c.Why)
+	}
+	for _, note := range p.Notes {
+		row("note", "%s", note)
+	}
+	return out.Flush()
+}
+
+// meanStep is the mean number of tokens of a step.
+func meanStep(tokens int64, epochs int, steps int64) float64 {
+	if steps == 0 {
+		return 0
+	}
+	return float64(tokens) * float64(max(1, epochs)) / float64(steps)
+}
+
+func bytesText(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+}

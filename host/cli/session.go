@@ -1,0 +1,225 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/honeml/hone/host/basemodel"
+	"github.com/honeml/hone/host/data"
+	"github.com/honeml/hone/host/export"
+	"github.com/honeml/hone/host/hub"
+	"github.com/honeml/hone/host/pluginhost"
+	"github.com/honeml/hone/host/runfile"
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/adapt"
+	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/model"
+)
+
+// A session is what a run file leads to, up to the point where weights are read:
+// the model's Graph with what is trained marked, and the kernels plugin that has
+// all that it needs.
+type session struct {
+	app   *app
+	run   *runfile.Run
+	model *basemodel.Model
+	text  *basemodel.Text
+
+	graph   *graph.Graph
+	adapter string // the adapter's name; "" for full-parameter training
+	bias    adapt.Bias
+
+	kernels     pluginhost.Plugin
+	description *kernels.Description
+
+	encoder     *data.Encoder
+	train, eval *data.Dataset
+	report      *data.Report
+	evalReport  *data.Report
+}
+
+// models lets basemodel ask for model plugins.
+type models struct{ app *app }
+
+// Model starts the plugin that answers for an architecture.
+func (m models) Model(ctx context.Context, architecture string, gguf bool) (model.Model, func(), error) {
+	find := func() (pluginhost.ModelPlugin, error) { return m.app.plugins().ModelFor(ctx, architecture) }
+	if gguf {
+		find = func() (pluginhost.ModelPlugin, error) { return m.app.plugins().ModelForGGUF(ctx, architecture) }
+	}
+	found, err := find()
+	if err != nil {
+		return nil, nil, err
+	}
+	process, err := pluginhost.Start(ctx, found.Plugin, m.app.pluginOptions(nil))
+	if err != nil {
+		return nil, nil, err
+	}
+	release := func() {
+		if err := process.Close(context.WithoutCancel(ctx)); err != nil {
+			m.app.log().Warn("closing a plugin", "error", err)
+		}
+	}
+	return process.Model(), release, nil
+}
+
+// pluginOptions are how plugins are started; env is what the run file grants.
+func (a *app) pluginOptions(env []string) pluginhost.Options {
+	return pluginhost.Options{Env: env, Logger: a.log(), LogLevel: a.log().GetLevel()}
+}
+
+// openModel opens a model by its name, for documents of up to maxLength tokens.
+func (a *app) openModel(ctx context.Context, source, revision string, maxLength int) (*basemodel.Model, error) {
+	return basemodel.Open(ctx, basemodel.Request{
+		Source: source, Revision: revision, MaxLength: maxLength, Cache: hub.Environment(os.Getenv),
+	}, models{a})
+}
+
+// open opens the model of a run and marks what is trained.
+func (a *app) open(ctx context.Context, run *runfile.Run) (*session, error) {
+	s := &session{app: a, run: run}
+	var err error
+	if s.kernels, s.description, err = a.plugins().Kernels(ctx, run.Kernels.Name); err != nil {
+		return nil, err
+	}
+	s.model, err = a.openModel(ctx, run.Model.Source, run.Model.Revision, run.Train.MaxLength)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) close() {
+	if err := s.model.Close(); err != nil {
+		s.app.log().Warn("closing the model", "error", err)
+	}
+}
+
+func (s *session) prepare() error {
+	if limit := s.model.Context(); limit > 0 {
+		if err := s.app.show(s.run.CheckLength(limit, s.run.Model.Source)); err != nil {
+			return err
+		}
+	}
+	var err error
+	if s.text, err = s.model.Text(); err != nil {
+		return fmt.Errorf("model %s: %w", s.run.Model.Source, err)
+	}
+	if err := s.adapt(); err != nil {
+		return err
+	}
+	return s.capable()
+}
+
+// adapt marks what the run trains.
+func (s *session) adapt() error {
+	c := s.run.Adapter
+	if c.Kind == runfile.AdapterFull {
+		s.graph = adapt.Full(s.model.Graph)
+		return nil
+	}
+	lora := adapt.LoRA{
+		Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Targets: c.Targets,
+		Bias: adapt.Bias(c.Bias), LoRABias: c.LoRABias,
+	}
+	if c.From != "" {
+		from, err := export.ReadAdapterConfig(c.From)
+		if err != nil {
+			return err
+		}
+		// What the adapter is comes from where it starts; how it is trained, from
+		// the run file.
+		from.Dropout = c.Dropout
+		lora = from
+	}
+	var err error
+	if s.graph, err = adapt.Apply(s.model.Graph, lora); err != nil {
+		return err
+	}
+	s.adapter, s.bias = adapt.DefaultName, lora.Bias
+	return nil
+}
+
+// capable compares what the Graph and the run need with what the kernels plugin
+// says it can do.
+func (s *session) capable() error {
+	d, lacks := s.description, []string(nil)
+	lack := func(have []string, want, format string) {
+		if want != "" && !slices.Contains(have, want) {
+			lacks = append(lacks, fmt.Sprintf(format, want))
+		}
+	}
+	for _, op := range s.graph.Ops() {
+		lack(d.Ops, op, "the operation %s, which "+s.model.Architecture+" uses")
+	}
+	lack(d.Objectives, kernels.CrossEntropy, "the objective %s")
+	switch {
+	case s.adapter == "":
+		lack(d.Adapters, "full", "training of all parameters (adapter %q)")
+	default:
+		lack(d.Adapters, "lora", "the adapter %q")
+	}
+	if s.run.Adapter.LoRABias {
+		lack(d.Adapters, "lora_bias", "%s")
+	}
+	lack(d.WeightTypes, s.run.Model.DType, "weights held as %s (model.dtype)")
+	if q := s.run.Model.Quantize; q != "" && q != "none" {
+		lack(d.Quantizations, q, "the quantisation %s (model.quantize)")
+	}
+	if len(lacks) > 0 {
+		return fault.New(fault.Unsupported, "%s lacks %s", s.kernels, strings.Join(lacks, "; "))
+	}
+	return nil
+}
+
+// load reads and tokenises the run's data.
+func (s *session) load(ctx context.Context) error {
+	if err := s.encode(); err != nil {
+		return err
+	}
+	var err error
+	s.train, s.report, err = s.dataset(ctx, s.run.Data.Train)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(s.run.Data.Eval) > 0:
+		s.eval, s.evalReport, err = s.dataset(ctx, s.run.Data.Eval)
+	case s.run.Data.EvalFraction > 0:
+		s.train, s.eval, err = s.train.Split(s.run.Data.EvalFraction, s.run.Seed)
+	}
+	return err
+}
+
+// dataset reads the files of data blocks.
+func (s *session) dataset(ctx context.Context, blocks []runfile.DataConfig) (*data.Dataset, *data.Report, error) {
+	spec := data.Spec{MaxLength: s.run.Train.MaxLength}
+	for _, b := range blocks {
+		files, err := data.Files(b.Source)
+		if err != nil {
+			return nil, nil, err
+		}
+		source := data.Source{
+			Files: files, Loss: data.Loss(b.Loss), AppendEOS: data.AppendAuto, Overlong: data.Overlong(b.Overlong),
+			OnError: data.OnError(b.OnError),
+		}
+		if !b.AppendEOS {
+			source.AppendEOS = data.AppendNever
+		}
+		if b.ChatTemplate != "" {
+			if source.Template, err = s.template(b.ChatTemplate); err != nil {
+				return nil, nil, fmt.Errorf("data.chat_template: %w", err)
+			}
+		}
+		spec.Sources = append(spec.Sources, source)
+	}
+	return data.Load(ctx, spec, s.encoder)
+}

@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/honeml/hone/host/data"
+	"github.com/honeml/hone/host/export"
+	"github.com/honeml/hone/host/metrics"
+	"github.com/honeml/hone/host/pluginhost"
+	"github.com/honeml/hone/host/rundir"
+	"github.com/honeml/hone/host/runfile"
+	"github.com/honeml/hone/host/train"
+	"github.com/honeml/hone/host/ui"
+	"github.com/honeml/hone/sdk/config"
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/logger"
+)
+
+// bindRequest is what the kernels plugin is asked for.
+func (s *session) bindRequest() kernels.BindRequest {
+	r := s.run
+	req := kernels.BindRequest{
+		Graph: s.graph,
+		Settings: kernels.Settings{
+			Adapter: s.adapter, Seed: r.Seed, Precision: r.Train.Precision, WeightType: r.Model.DType,
+			StoredType: s.model.StoredType, MaxLength: r.Train.MaxLength, TokensPerStep: r.Train.TokensPerStep,
+			Optimizer: kernels.Optimizer{
+				Beta1: r.Train.Betas[0], Beta2: r.Train.Betas[1], Epsilon: r.Train.Epsilon,
+				WeightDecay: r.Train.WeightDecay, MaxGradNorm: r.Train.MaxGradNorm,
+			},
+			Config: r.Kernels.Values,
+		},
+		Limits: kernels.Limits{MemoryBytes: r.MemoryLimit},
+		Phases: kernels.Phases{Train: true, Score: s.eval != nil},
+	}
+	if n := len(r.Evaluate.Prompts); n > 0 {
+		req.Phases.GenerateSequences = min(n, 8)
+		req.Phases.GenerateLength = r.Train.MaxLength + r.Evaluate.MaxTokens
+	}
+	return req
+}
+
+// trainer prepares the training loop, and writes run.json.
+func (s *session) trainer(
+	ctx context.Context, dir *rundir.Dir, journal *metrics.Journal, display ui.Display, r *record,
+) (*train.Trainer, error) {
+	run := s.run
+	prompts, err := s.prompts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := &train.Trainer{
+		Dir: dir, Journal: journal, Display: display,
+		Start: s.startKernels, Died: pluginDied,
+		Bind: s.bindRequest(), Load: kernels.LoadRequest{Checkpoint: s.model.Files, Adapter: run.Adapter.From},
+		Documents: s.train.Documents, Fingerprint: s.train.Fingerprint(),
+		Order: data.OrderSpec{
+			Seed: run.Seed, Shuffle: run.Data.Shuffle, TokensPerStep: run.Train.TokensPerStep,
+			DocumentsPerStep: run.Train.DocumentsPerStep, Epochs: run.Train.Epochs, Steps: run.Train.Steps,
+		},
+		Packing:  run.Data.Packing,
+		Schedule: train.Schedule{Kind: run.Train.Schedule, Rate: run.Train.LearningRate}, Warmup: run.Train.Warmup,
+		EvaluateAt: run.Evaluate.Every, Prompts: prompts,
+		Generate: train.Generate{MaxTokens: run.Evaluate.MaxTokens, Stop: s.text.Stop, Decode: s.decode},
+		Checkpoint: train.CheckpointSpec{
+			Every: run.Checkpoint.Every, Keep: run.Checkpoint.Keep, Best: run.Checkpoint.Best,
+		},
+		WriteResult: s.writeResult, Stop: s.app.stop,
+	}
+	if s.eval != nil {
+		t.Evaluation = s.eval.Documents
+	}
+	for _, m := range run.Metrics {
+		t.Metrics = append(t.Metrics, metric{m})
+	}
+	s.fill(r, journal)
+	t.Planned(func(p *kernels.Plan) {
+		r.Device, r.Memory, r.Notes = p.Device, p.Memory, p.Notes
+		if err := writeRecord(dir, r); err != nil {
+			s.app.log().Warn("run.json", "error", err)
+		}
+	})
+	return t, writeRecord(dir, r)
+}
+
+// fill completes run.json for this start.
+func (s *session) fill(r *record, journal *metrics.Journal) {
+	r.Hone, r.Run = s.app.version, s.run
+	r.Data = dataRecord{
+		Fingerprint: s.train.Fingerprint(), Documents: len(s.train.Documents), Tokens: s.train.Tokens(),
+		Supervised: s.train.Supervised(), Files: s.report.Files,
+	}
+	r.Plugins = []pluginRecord{{
+		Name: s.kernels.String(), Version: s.description.Version, Path: s.kernels.Path, Checksum: fmt.Sprintf("%x", s.kernels.Checksum),
+	}}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	r.Attempts = append(r.Attempts, attempt{Number: journal.Attempt(), Start: time.Now().UTC(), Host: host})
+}
+
+// metric is a run file's metric as the loop takes it.
+type metric struct{ runfile.Metric }
+
+// Name is the name that the run file gives it.
+func (m metric) Name() string { return m.Metric.Name }
+
+// prompts are what evaluations let the model continue.
+func (s *session) prompts(ctx context.Context) ([]train.Prompt, error) {
+	var out []train.Prompt
+	for _, text := range s.run.Evaluate.Prompts {
+		ids, err := s.encoder.Prompt(ctx, text)
+		if err != nil {
+			return nil, fmt.Errorf("evaluate.prompts: %q: %w", text, err)
+		}
+		if len(ids) == 0 || len(ids) > s.run.Train.MaxLength {
+			return nil, fault.New(fault.BadInput, "evaluate.prompts: %q has %d tokens, train.max_length is %d", text, len(ids), s.run.Train.MaxLength)
+		}
+		out = append(out, train.Prompt{Text: text, IDs: ids})
+	}
+	return out, nil
+}
+
+// decode is the text of an answer.
+func (s *session) decode(ids []int32) string {
+	text, err := s.text.Tokenizer.Decode(ids, true)
+	if err != nil {
+		return fmt.Sprintf("(%v)", err)
+	}
+	return text
+}
+
+// kernelsProcess is a kernels plugin that runs.
+type kernelsProcess struct{ *pluginhost.Process }
+
+// Backend is its service.
+func (p kernelsProcess) Backend() kernels.Backend { return p.Kernels() }
+
+// Close lets the plugin close and ends its process.
+func (p kernelsProcess) Close(ctx context.Context) error {
+	select {
+	case <-p.Exited():
+	default:
+		closing, cancel := context.WithTimeout(ctx, 5*time.Second)
+		_ = p.Kernels().Close(closing) // the process ends in any case
+		cancel()
+	}
+	return p.Process.Close(ctx)
+}
+
+func (s *session) startKernels(ctx context.Context) (train.Process, error) {
+	p, err := pluginhost.Start(ctx, s.kernels, s.app.pluginOptions(grants(s.run.Kernels)))
+	if err != nil {
+		return nil, err
+	}
+	return kernelsProcess{p}, nil
+}
+
+// grants are the variables of the environment that a block's env() read, for its
+// plugin alone.
+func grants(b runfile.PluginBlock) []string {
+	var out []string
+	for _, name := range b.Env {
+		if v, ok := os.LookupEnv(name); ok {
+			out = append(out, name+"="+v)
+		}
+	}
+	return out
+}
+
+// pluginDied reports whether an error means that a plugin's process ended.
+func pluginDied(err error) bool {
+	var exited *pluginhost.ExitedError
+	return errors.As(err, &exited)
+}
+
+// explain shows an error of the kernels plugin at the lines of its block, where
+// it has such.
+func (s *session) explain(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && errors.Is(f, fault.InvalidConfig) && len(f.Diagnostics) > 0 {
+		return s.app.show(s.run.Diagnose(s.run.Kernels.Ref(), f.Diagnostics))
+	}
+	return err
+}
+
+// loggerProcess is a logger plugin that runs.
+type loggerProcess struct{ *pluginhost.Process }
+
+// Logger is its service.
+func (p loggerProcess) Logger() logger.Logger { return p.Process.Logger() }
+
+// loggers starts the run's loggers.
+func (s *session) loggers(ctx context.Context, dir *rundir.Dir, journal *metrics.Journal) (*metrics.Fanout, error) {
+	resolved, hyperparameters, err := s.described()
+	if err != nil {
+		return nil, err
+	}
+	var sinks []metrics.Sink
+	for i := range s.run.Loggers {
+		block := s.run.Loggers[i]
+		p, _, err := s.app.plugins().Logger(ctx, block.Name)
+		if err != nil {
+			return nil, err
+		}
+		sinks = append(sinks, metrics.Sink{
+			Name: block.Name,
+			Start: func(ctx context.Context) (metrics.Connection, error) {
+				process, err := pluginhost.Start(ctx, p, s.app.pluginOptions(grants(block)))
+				if err != nil {
+					return nil, err
+				}
+				return loggerProcess{process}, nil
+			},
+			Run: logger.Run{
+				Name: filepath.Base(dir.Path), Directory: dir.Path, Attempt: journal.Attempt(), Start: time.Now(),
+				Resolved: resolved, Hyperparameters: hyperparameters, Config: block.Values,
+			},
+		})
+	}
+	fanout, err := metrics.NewFanout(ctx, journal, s.app.log(), sinks)
+	if err != nil {
+		return nil, s.explainLogger(err)
+	}
+	return fanout, nil
+}
+
+// explainLogger shows what a logger finds wrong in its block at its line.
+func (s *session) explainLogger(err error) error {
+	var diags config.Diagnostics
+	var f *fault.Error
+	if errors.As(err, &f) {
+		diags = f.Diagnostics
+	}
+	if len(diags) == 0 {
+		return err
+	}
+	for i := range s.run.Loggers {
+		if errors.Is(err, metrics.SinkError(s.run.Loggers[i].Name)) {
+			return s.app.show(s.run.Diagnose(s.run.Loggers[i].Ref(), diags))
+		}
+	}
+	return err
+}
+
+// writeResult writes what belongs beside saved weights.
+func (s *session) writeResult(dir string) error {
+	if s.adapter == "" {
+		return nil
+	}
+	c, err := export.AdapterConfig(s.graph, s.run.Model.Source, s.bias)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, export.AdapterConfigFile), c, 0o644)
+}
