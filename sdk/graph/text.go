@@ -26,7 +26,7 @@ func (g *Graph) WriteText(w io.Writer) error {
 	if g.MaxLength > 0 {
 		fmt.Fprintf(out, ", documents of up to %d tokens", g.MaxLength)
 	}
-	out.WriteByte('\n')
+	fmt.Fprintln(out)
 	for _, key := range slices.Sorted(maps.Keys(g.Notes)) {
 		fmt.Fprintf(out, "note %s = %s\n", key, g.Notes[key])
 	}

@@ -23,7 +23,7 @@ const (
 	BiasLoRAOnly Bias = "lora_only" // those of the linears that have an adapter
 )
 
-// Auto, as the only target, means every linear but heads and routers.
+// Auto is the target that, alone, means every linear but heads and routers.
 const Auto = "auto"
 
 // DefaultName is the adapter's name where nobody gives one, as in PEFT.

@@ -201,7 +201,7 @@ func (d *differentiator) backward(i int, written, writtenParam []bool) (Step, bo
 			return step, false, fmt.Errorf("diff: node %q: %w", n.Name, err)
 		}
 	}
-	step.Reads = reads(d.g, n, &step, Active(n.Op, d.adapter))
+	step.Reads = reads(n, &step, Active(n.Op, d.adapter))
 	return step, true, nil
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // reads lists the forward values that a backward step needs.
-func reads(g *graph.Graph, n *graph.Node, step *Step, active *graph.Adapter) []graph.ValueID {
+func reads(n *graph.Node, step *Step, active *graph.Adapter) []graph.ValueID {
 	var out []graph.ValueID
 	add := func(ids ...graph.ValueID) {
 		for _, id := range ids {

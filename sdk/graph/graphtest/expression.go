@@ -51,15 +51,17 @@ var safe = []string{
 	"0.5 * square(tanh(%s))", "floor(1.7 * %s) * 0.3", "(%s) / 1.7",
 }
 
-// joining are functions of two arguments, likewise.
+// joining are functions of two arguments, likewise. Comparisons are shifted: two
+// values may be equal by the Graph's making, as what is rotated by an angle of 0, and
+// differences say nothing where a function jumps.
 var joining = []string{
 	"(%s + %s)", "(%s - %s)", "tanh(%s) * %s", "%s * sigmoid(%s)", "%s / (1.5 + square(%s))", "%s / (1.3 + softplus(%s))",
-	"min(%s, %s)", "max(%s, %s)", "(%s < %s) * 0.5", "(%s <= %s) * 0.5", "0.3 * (%s > %s)", "0.3 * (%s >= %s)",
+	"min(%s, %s)", "max(%s, %s)", "(%s < %s + 0.17) * 0.5", "(%s <= %s - 0.23) * 0.5", "0.3 * (%s > %s + 0.19)", "0.3 * (%s >= %s - 0.13)",
 	"0.5 * (floor(%s) == floor(%s))", "0.5 * (floor(%s) != floor(%s))",
 }
 
 // choosing are functions of four, likewise.
-var choosing = []string{"where(%s > %s, %s, %s)", "where(%s <= %s, %s, 0.5 * %s)"}
+var choosing = []string{"where(%s > %s + 0.11, %s, %s)", "where(%s <= %s - 0.07, %s, 0.5 * %s)"}
 
 func (e *expression) draw(depth int) string {
 	if depth <= 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/honeml/hone/sdk/graph/expr"
 )
 
-func (d *drawer) embed() value {
+func (d *drawer) embed() {
 	scale := 1.0
 	if d.chance(2) {
 		scale = 0.5 + d.rng.Float64()
@@ -16,7 +16,8 @@ func (d *drawer) embed() value {
 	if len(d.embeds) > 0 && d.chance(2) { // a table that is there
 		t := pick(d, d.embeds)
 		id := d.in("", func() graph.ValueID { return d.b.EmbedScaled(t.name, d.o.Vocabulary, t.width, scale) })
-		return d.add(id, t.width, scale)
+		d.add(id, t.width, scale)
+		return
 	}
 	t := table{name: "model." + d.name() + ".weight", width: pick(d, widths)}
 	id := d.in("", func() graph.ValueID {
@@ -24,7 +25,7 @@ func (d *drawer) embed() value {
 		return d.b.EmbedScaled(t.name, d.o.Vocabulary, t.width, scale)
 	})
 	d.embeds = append(d.embeds, t)
-	return d.add(id, t.width, scale)
+	d.add(id, t.width, scale)
 }
 
 var linearRoles = []graph.Role{
