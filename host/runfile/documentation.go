@@ -137,10 +137,10 @@ func settingsOf(rule Rule) []string {
 			continue // said as a whole
 		}
 		prefix := s.Block + "."
-		switch {
-		case s.Block == "run":
+		switch s.Block {
+		case "run":
 			prefix = ""
-		case s.Block == "data":
+		case "data":
 			prefix = "data." + s.Label + "."
 		}
 		for _, a := range s.Attributes {

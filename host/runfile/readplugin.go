@@ -25,7 +25,7 @@ func (l *loader) readPlugin(r *Run, b *decodedBlock) {
 			if len(b.block.LabelRanges) > 0 {
 				at = b.block.LabelRanges[0]
 			}
-			l.refuse(at, "Unknown "+blockName(b.ref.Block, b.ref.Label), "%s", sentence(err.Error()))
+			l.refuse(at, "Plugin that cannot be used", "%s", sentence(err.Error()))
 			return
 		}
 	}

@@ -85,7 +85,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a fraction in a map", map[string]any{"labels": map[string]any{"x": 2.5}}, []string{"labels", "x"}, "2.5 is no whole number that fits int"},
 		{"300 deep inside", map[string]any{"nested": map[string]any{"a": []any{1.0, 300.0}}}, []string{"nested", "a", "1"}, "300 is no whole number that fits int8"},
 		{"a fraction behind a pointer", map[string]any{"limit": 2.5}, []string{"limit"}, "2.5 is no whole number that fits int"},
-		{"an unknown key", map[string]any{"nmae": "x"}, []string{"nmae"}, "unknown attribute"},
+		{"an unknown key", map[string]any{"title": "x"}, []string{"title"}, "unknown attribute"},
 		{"a number for a string", map[string]any{"name": 5.0}, []string{"name"}, "expected type 'string'"},
 		{"a string for a number", map[string]any{"small": "hush"}, []string{"small"}, "expected type 'int8'"},
 		{"a string for a bool", map[string]any{"on": "hush"}, []string{"on"}, "expected type 'bool'"},

@@ -16,7 +16,7 @@ type Diagnostic struct {
 
 // Diagnostics are an error with one or more diagnostics. Nil means that there is
 // nothing to say.
-type Diagnostics []Diagnostic
+type Diagnostics []Diagnostic //nolint:errname // as HCL's are called, and they may be warnings alone
 
 // Error is the summaries of all diagnostics, with their paths.
 func (d Diagnostics) Error() string {

@@ -242,7 +242,9 @@ func number(v any) (float64, bool) {
 
 func isIdentifier(s string) bool {
 	for i, r := range s {
-		if !(r >= 'a' && r <= 'z' || r == '_' || i > 0 && r >= '0' && r <= '9') {
+		letter := r >= 'a' && r <= 'z' || r == '_'
+		digit := r >= '0' && r <= '9'
+		if !letter && (i == 0 || !digit) {
 			return false
 		}
 	}

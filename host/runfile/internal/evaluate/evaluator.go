@@ -84,13 +84,16 @@ func (e *Evaluator) stopped() *hcl.Diagnostic {
 	}
 }
 
+// Spent is the part of the budget that is used up, from 0 to 1.
+func (e *Evaluator) Spent() float64 { return 1 - float64(max(0, e.meter.left))/budget }
+
 // Halted reports that the budget is used up: nothing more is evaluated.
 func (e *Evaluator) Halted() bool { return e.meter.problem != "" }
 
 // Weigh pays for a value that comes from elsewhere, such as a file of variables,
 // and says what is wrong with it.
 func (e *Evaluator) Weigh(v cty.Value, at hcl.Range) hcl.Diagnostics {
-	problem := e.meter.weigh(v, use{unify: true})
+	problem := e.meter.weigh(v, use{})
 	if e.meter.problem != "" && e.meter.at == nil {
 		e.meter.at = &at
 	}
@@ -108,7 +111,7 @@ func (e *Evaluator) Convert(v cty.Value, t cty.Type) (cty.Value, error) {
 	if t == cty.DynamicPseudoType {
 		return v, nil
 	}
-	if problem := e.meter.weigh(v, use{unify: true, numeric: true}); problem != "" {
+	if problem := e.meter.weigh(v, use{unify: t.HasDynamicTypes(), numeric: true}); problem != "" {
 		return cty.DynamicVal, errors.New(problem)
 	}
 	if e.Halted() {
@@ -138,10 +141,10 @@ func (e *Evaluator) Keep(v cty.Value) {
 	})
 }
 
-// keep remembers a secret. One of a letter or two would take letters out of
-// every message, and is nobody's key.
+// keep remembers a secret. A short one would take ordinary words out of every
+// message, and is nobody's key.
 func (e *Evaluator) keep(s string) {
-	if len(s) >= 4 && len(e.secrets) < MaxElements && !slices.Contains(e.secrets, s) {
+	if len(s) >= 6 && len(e.secrets) < MaxElements && !slices.Contains(e.secrets, s) {
 		e.secrets = append(e.secrets, s)
 	}
 }

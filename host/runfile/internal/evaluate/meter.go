@@ -10,10 +10,10 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 )
 
-// The budget of an Evaluator, and what things cost. A budget is used up in about
+// The budget of an Evaluator, and what things cost. A budget is used up in less than
 // a second; the example of the documentation takes a thousandth of it.
 const (
-	budget       = 4 << 20
+	budget       = 2 << 20
 	nodeCost     = 16 // an evaluated node, an element of a value
 	bytesPerUnit = 4  // of strings
 
