@@ -30,5 +30,7 @@
 //
 // What every backend needs stands in packages beside this one: adapt puts
 // adapters into a Graph, diff orders the backward pass, recompute trades memory
-// for time, live lays values out in memory. None of them adds operations.
+// for time, live lays values out in memory. None of them adds operations. Package
+// dropout is the random numbers of adapters' dropout, and graphtest draws random
+// Graphs for tests.
 package graph
