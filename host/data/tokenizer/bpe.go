@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/honeml/hone/host/data/tokenizer/internal/bytelevel"
@@ -28,7 +29,15 @@ type bpe struct {
 	unknown      string // the token of unknown characters; "" leaves them out
 	unknownID    int32  // -1 if the vocabulary lacks it
 	fuseUnknown  bool
+
+	// breaks: a word can be taken apart before each ▁ but after one of joined,
+	// the characters that stand before a ▁ within some token that a merge makes.
+	breaks bool
+	joined map[rune]bool
 }
+
+// mark is what SentencePiece writes for a space.
+const mark = "▁"
 
 func (m *bpe) tokenID(text string) (int32, bool) {
 	return m.vocab.get(text)
@@ -61,6 +70,51 @@ func (m *bpe) prepare() {
 		m.fallback[b] = id(fmt.Sprintf("<0x%02X>", b))
 	}
 	m.unknownID = id(m.unknown)
+}
+
+// findBreaks looks for what keeps a word from being taken apart before a ▁:
+// texts without a pre-tokenizer are one word, and taking it apart makes most of
+// its parts words that were there before. No merge reaches over a break, and
+// what is unknown ends there, so the tokens stay the same.
+func (m *bpe) findBreaks(made []int32) {
+	_, known := m.vocab.get(mark)
+	if m.byteLevel || m.ignoreMerges || !known {
+		return
+	}
+	m.breaks = true
+	m.joined = make(map[rune]bool)
+	for _, id := range made {
+		text := m.tokens[id]
+		for at := 0; ; {
+			i := strings.Index(text[at:], mark)
+			if i < 0 {
+				break
+			}
+			if at += i; at > 0 {
+				before, _ := utf8.DecodeLastRuneInString(text[:at])
+				m.joined[before] = true
+			}
+			at += len(mark)
+		}
+	}
+}
+
+// nextBreak returns where the part of a word that begins at from ends.
+func (m *bpe) nextBreak(word string, from int) int {
+	if !m.breaks {
+		return len(word)
+	}
+	_, size := utf8.DecodeRuneInString(word[from:])
+	for at := from + size; ; at += len(mark) {
+		i := strings.Index(word[at:], mark)
+		if i < 0 {
+			return len(word)
+		}
+		at += i
+		if before, _ := utf8.DecodeLastRuneInString(word[:at]); !m.joined[before] {
+			return at
+		}
+	}
 }
 
 // piece is a token of a word, and the range of the word's bytes that it is.

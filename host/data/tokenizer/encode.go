@@ -195,6 +195,19 @@ func (w *worker) token(id int32, at Span) {
 
 // word encodes a word, which ends the pipeline.
 func (w *worker) word(s segment) error {
+	m := w.t.model
+	for from := 0; from < len(s.text); {
+		end := m.nextBreak(s.text, from)
+		if err := w.part(s.slice(from, end)); err != nil {
+			return err
+		}
+		from = end
+	}
+	return nil
+}
+
+// part encodes a part of a word that no merge reaches beyond.
+func (w *worker) part(s segment) error {
 	pieces, ok := w.cache.get(s.text)
 	if !ok {
 		var err error

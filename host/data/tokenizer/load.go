@@ -29,7 +29,7 @@ func Load(data []byte) (*Tokenizer, error) {
 // file is a tokenizer.json as far as encoding/json reads it.
 type file struct {
 	parts map[string]json.RawMessage
-	model modelFile
+	model *modelFile
 }
 
 func load(data []byte) (*Tokenizer, error) {
@@ -54,14 +54,17 @@ func readFile(data []byte) (*file, error) {
 	r := jsontext.NewReader(data, 0)
 	err := r.Object(func(key []byte) error {
 		name := string(key)
-		text, offset, err := r.Value()
-		if err != nil {
-			return fmt.Errorf("%q: %w", name, err)
-		}
 		if name == "model" {
-			if f.model, err = readModel(text, offset); err != nil {
+			model, err := readModel(r)
+			if err != nil {
 				return fmt.Errorf("model: %w", err)
 			}
+			f.model = model
+			return nil
+		}
+		text, _, err := r.Value()
+		if err != nil {
+			return fmt.Errorf("%q: %w", name, err)
 		}
 		f.parts[name] = text
 		return nil
@@ -75,7 +78,7 @@ func readFile(data []byte) (*file, error) {
 	if version, ok := f.parts["version"]; ok && string(version) != `"1.0"` {
 		return nil, fmt.Errorf("version %s; only 1.0 is known", shortText(version))
 	}
-	if _, ok := f.parts["model"]; !ok {
+	if f.model == nil {
 		return nil, errors.New("it has no model; is it the tokenizer.json of a model?")
 	}
 	return f, nil

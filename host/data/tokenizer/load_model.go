@@ -29,10 +29,9 @@ type modelFile struct {
 }
 
 // readModel separates the model's two large parts from its settings.
-func readModel(text []byte, offset int) (modelFile, error) {
-	var m modelFile
+func readModel(r *jsontext.Reader) (*modelFile, error) {
+	m := new(modelFile)
 	settings := make(map[string]json.RawMessage)
-	r := jsontext.NewReader(text, offset)
 	err := r.Object(func(key []byte) error {
 		value, at, err := r.Value()
 		switch string(key) {
@@ -46,14 +45,14 @@ func readModel(text []byte, offset int) (modelFile, error) {
 		return err
 	})
 	if err != nil {
-		return m, err
+		return nil, err
 	}
 	joined, err := json.Marshal(settings)
 	if err != nil {
-		return m, err
+		return nil, err
 	}
 	if err := json.Unmarshal(joined, &m.settings); err != nil {
-		return m, err
+		return nil, err
 	}
 	return m, m.check()
 }
@@ -146,7 +145,7 @@ func (m *modelFile) readMerges(model *bpe, special func(int32) bool) error {
 	var merges []ranked
 	r := jsontext.NewReader(m.merges, m.mergesOffset)
 	var left, right []byte
-	rank := int32(0)
+	rank, last := int32(0), int32(-1)
 	err := r.Array(func() error {
 		var skip bool
 		var err error
@@ -160,7 +159,8 @@ func (m *modelFile) readMerges(model *bpe, special func(int32) bool) error {
 		made.right, ok[1] = model.vocab.getBytes(right)
 		size := len(left)
 		left = append(left, right...)
-		made.id, ok[2] = model.vocab.getBytes(left)
+		made.id, ok[2] = model.made(left, last)
+		last = made.id
 		for i, text := range [][]byte{left[:size], right, left} {
 			if !ok[i] {
 				return fmt.Errorf("merge %d of %q and %q: %q is not in the vocabulary",
@@ -179,10 +179,24 @@ func (m *modelFile) readMerges(model *bpe, special func(int32) bool) error {
 		return err
 	}
 	model.merges = newMergeTable(len(merges))
+	ids := make([]int32, 0, len(merges))
 	for _, made := range merges {
 		model.merges.set(made.left, made.right, merge{made.rank, made.id})
+		ids = append(ids, made.id)
 	}
+	model.findBreaks(ids)
 	return nil
+}
+
+// made returns the token of a text. Merges mostly stand in the order of the
+// tokens that they make, so it is looked for at the one made last, and the next.
+func (m *bpe) made(text []byte, last int32) (int32, bool) {
+	for id := max(last, 0); id <= last+1 && int(id) < len(m.tokens); id++ {
+		if m.tokens[id] == string(text) && len(text) > 0 {
+			return id, true
+		}
+	}
+	return m.vocab.getBytes(text)
 }
 
 // readMerge reads one merge into left and right; skip is true for a line of
