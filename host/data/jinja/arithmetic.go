@@ -258,7 +258,10 @@ func multiply(a, b int64) (int64, bool) {
 		return 0, true
 	}
 	c := a * b
-	return c, c/b == a && !(a == -1 && b == math.MinInt64) && !(b == -1 && a == math.MinInt64)
+	if a == -1 && b == math.MinInt64 || b == -1 && a == math.MinInt64 {
+		return 0, false
+	}
+	return c, c/b == a
 }
 
 func power(a, b int64) (int64, bool) {

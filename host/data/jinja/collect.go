@@ -139,13 +139,13 @@ func walkChildren(e expression, child func(expression), name func(*nameExpressio
 		each(e.start, e.stop, e.step)
 	case *callExpression:
 		each(e.function)
-		each(e.arguments.all()...)
+		each(e.all()...)
 	case *filterExpression:
 		each(e.input)
-		each(e.arguments.all()...)
+		each(e.all()...)
 	case *testExpression:
 		each(e.input)
-		each(e.arguments.all()...)
+		each(e.all()...)
 	}
 }
 

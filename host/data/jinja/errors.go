@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// A Kind says why a template failed. It is an error itself, for errors.Is.
+// A Kind says why a template failed; [KindOf] tells it of an error.
 type Kind string
 
 // The kinds of failure.
@@ -23,8 +23,14 @@ const (
 	Unsupported Kind = "not supported"
 )
 
-// Error is the kind's name.
-func (k Kind) Error() string { return string(k) }
+// KindOf is the kind of the [*Error] that err is or wraps; "" if there is none.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return ""
+}
 
 // An Error is a failure at a line of a template.
 type Error struct {
@@ -45,12 +51,6 @@ func (e *Error) Error() string {
 
 // Unwrap is the context's error, or nil.
 func (e *Error) Unwrap() error { return e.Cause }
-
-// Is reports whether target is the error's kind.
-func (e *Error) Is(target error) bool {
-	kind, ok := target.(Kind) //nolint:errorlint // errors.Is has unwrapped already
-	return ok && kind == e.Kind
-}
 
 // failure is an error that has no place yet: operations on values return it, and
 // the evaluator gives it the line of the expression.

@@ -288,9 +288,8 @@ func filesizeFilter(_ *renderer, v Value, args callArguments) (Value, error) {
 		digits, negative := integerDigits(n, 'd')
 		return text(signOf(negative, 0) + digits + " Bytes"), nil
 	}
-	unit := base
 	for i, prefix := range prefixes {
-		unit = math.Pow(base, float64(i+2))
+		unit := math.Pow(base, float64(i+2))
 		if size < unit || i == len(prefixes)-1 {
 			return text(strconv.FormatFloat(base*size/unit, 'f', 1, 64) + " " + prefix + suffix), nil
 		}

@@ -179,7 +179,7 @@ func defaultFilter(_ *renderer, v Value, args callArguments) (Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !isUndefined(v) && !(flag(bound[1]) && !truth(v)) {
+	if !isUndefined(v) && (truth(v) || !flag(bound[1])) {
 		return v, nil
 	}
 	if bound[0] == nil {

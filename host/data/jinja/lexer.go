@@ -47,11 +47,9 @@ func (l *lexer) emit(kind tokenKind, text string) {
 }
 
 // take moves past n bytes and counts their lines.
-func (l *lexer) take(n int) string {
-	s := l.source[l.pos : l.pos+n]
-	l.line += strings.Count(s, "\n")
+func (l *lexer) take(n int) {
+	l.line += strings.Count(l.source[l.pos:l.pos+n], "\n")
 	l.pos += n
-	return s
 }
 
 // text reads the text up to the next tag, and the tag.
