@@ -33,7 +33,7 @@ func read(configuration []byte) (settings, error) {
 	s := settings{Decoder: blocks.ReadDecoder(c, blocks.Defaults{
 		Vocabulary: 32000, Hidden: 4096, Intermediate: 14336, Layers: 32, Heads: 32, KVHeads: 8, Epsilon: 1e-6, Activation: "silu",
 	})}
-	s.rope = rope.Read(c, rope.Options{Theta: 10000, HeadWidth: s.HeadWidth})
+	s.rope = rope.Read(c, rope.Options{Theta: 10000, Length: 131072, HeadWidth: s.HeadWidth})
 	if !c.Null("sliding_window") {
 		s.window = c.Int("sliding_window", 4096)
 	}

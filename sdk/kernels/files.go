@@ -1,6 +1,10 @@
 package kernels
 
-import "github.com/honeml/hone/sdk/graph"
+import (
+	"strings"
+
+	"github.com/honeml/hone/sdk/graph"
+)
 
 // The files that Save writes into its directory.
 const (
@@ -25,23 +29,35 @@ type SavedTensor struct {
 }
 
 // SavedTensors lists where each trainable parameter of g is saved. A Graph with
-// an adapter is saved in PEFT's format, base parameters beside it under PEFT's
-// prefix; one without is saved as plain parameters.
+// an adapter is saved in PEFT's format, base parameters beside it under the names
+// that PEFT's wrapped modules give them; one without is saved as plain parameters.
 func SavedTensors(g *graph.Graph) []SavedTensor {
-	adapted := false
+	adapted := map[string]bool{} // modules with an adapter
 	for _, p := range g.Params {
-		adapted = adapted || p.Adapter != ""
+		if p.Adapter != "" {
+			adapted[p.Module] = true
+		}
 	}
 	var out []SavedTensor
 	for _, p := range g.Trainable() {
 		t := SavedTensor{File: TrainedFile, Key: p.Name, Param: p}
-		if adapted {
+		if len(adapted) > 0 {
 			t.File = AdapterFile
 			if p.Adapter == "" {
-				t.Key = PEFTPrefix + p.Name
+				t.Key = peftKey(p, adapted[p.Module])
 			}
 		}
 		out = append(out, t)
 	}
 	return out
+}
+
+// peftKey is the name of a parameter of the model itself in PEFT's files. PEFT
+// puts a module with an adapter into another of its name, as base_layer.
+func peftKey(p *graph.Param, wrapped bool) string {
+	name := p.Name
+	if ending, ok := strings.CutPrefix(name, p.Module+"."); ok && wrapped {
+		name = p.Module + ".base_layer." + ending
+	}
+	return PEFTPrefix + name
 }

@@ -23,11 +23,14 @@ type Decoder struct {
 // Defaults are what an architecture takes for absent keys.
 type Defaults struct {
 	Vocabulary, Hidden, Intermediate, Layers, Heads int
-	KVHeads                                         int // 0: as many as Heads
+	KVHeads                                         int // where the key is absent; 0, and where it is null: as many as Heads
 	Epsilon                                         float64
 	Activation                                      string // transformers' name
 	Tied                                            bool
 }
+
+// maxLayers bounds the Graph; real decoders have at most a few hundred.
+const maxLayers = 2000
 
 // ReadDecoder reads the dimensions of c. What is wrong is kept in c.
 func ReadDecoder(c *hfconfig.Config, d Defaults) Decoder {
@@ -37,7 +40,7 @@ func ReadDecoder(c *hfconfig.Config, d Defaults) Decoder {
 		Heads: c.Int("num_attention_heads", d.Heads), Epsilon: c.Positive("rms_norm_eps", d.Epsilon),
 		Activation: c.Activation("hidden_act", d.Activation), Tied: c.Bool("tie_word_embeddings", d.Tied),
 	}
-	if d.KVHeads == 0 {
+	if d.KVHeads == 0 || c.Null("num_key_value_heads") {
 		d.KVHeads = out.Heads
 	}
 	out.KVHeads = c.Int("num_key_value_heads", d.KVHeads)
@@ -48,8 +51,8 @@ func ReadDecoder(c *hfconfig.Config, d Defaults) Decoder {
 	if out.Heads%out.KVHeads != 0 {
 		c.Failf("num_key_value_heads", "%d does not divide num_attention_heads %d", out.KVHeads, out.Heads)
 	}
-	if out.Layers > 10000 {
-		c.Failf("num_hidden_layers", "%d layers", out.Layers)
+	if out.Layers > maxLayers {
+		c.Failf("num_hidden_layers", "%d layers, at most %d are allowed", out.Layers, maxLayers)
 	}
 	return out
 }

@@ -7,6 +7,7 @@ package ggufmap
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/honeml/hone/sdk/fault"
@@ -118,20 +119,21 @@ func (m Map) ToGGUF(has []string, shape func(name string) []int) []model.GGUFTen
 // interleave reorders each head's rows from two halves into pairs: new row 2j is
 // old row j, new row 2j+1 is old row j + width/2.
 func interleave(s *graph.Source, shape []int, heads int) *graph.Source {
-	return reorder(s, shape, heads, 2)
+	return reorder(s, shape, heads, func(width int) (outer, inner int) { return 2, width / 2 })
 }
 
 // halves undoes interleave.
 func halves(s *graph.Source, shape []int, heads int) *graph.Source {
-	return reorder(s, shape, heads, shape[0]/heads/2)
+	return reorder(s, shape, heads, func(width int) (outer, inner int) { return width / 2, 2 })
 }
 
-func reorder(s *graph.Source, shape []int, heads, outer int) *graph.Source {
-	rows := shape[0]
-	if outer < 1 || rows%(heads*outer) != 0 {
+// reorder sees each head's rows as [outer, inner] and exchanges the two.
+func reorder(s *graph.Source, shape []int, heads int, cut func(width int) (outer, inner int)) *graph.Source {
+	if len(shape) < 1 || len(shape) > 2 || shape[0] == 0 || shape[0]%(2*heads) != 0 {
 		return s // a shape that the Graph will refuse
 	}
-	inner := rows / heads / outer
+	rows := shape[0]
+	outer, inner := cut(rows / heads)
 	if len(shape) == 1 {
 		return s.Reshape(heads, outer, inner).Permute(0, 2, 1).Reshape(rows)
 	}
@@ -261,10 +263,22 @@ func (r *Reader) Scaling(factors map[string][]float32, context int) map[string]a
 		out["original_max_position_embeddings"] = r.Int("rope.scaling.original_context_length", context)
 		out["beta_fast"] = r.Float("rope.scaling.yarn_beta_fast", 32)
 		out["beta_slow"] = r.Float("rope.scaling.yarn_beta_slow", 1)
+		if r.Has("rope.scaling.attn_factor") {
+			out["attention_factor"] = r.Float("rope.scaling.attn_factor", 1) * yarnAttention(r.Float("rope.scaling.factor", 1))
+		}
 	default:
 		r.fail("rope.scaling.type", "is %q; known are none, linear, yarn", kind)
 	}
 	return out
+}
+
+// yarnAttention is the factor on cosines and sines that llama.cpp takes for yarn,
+// before the key attn_factor.
+func yarnAttention(factor float64) float64 {
+	if !(factor > 1) {
+		return 1
+	}
+	return 1 + 0.1*math.Log(factor)
 }
 
 // Keys puts the architecture's name before each key.

@@ -28,11 +28,15 @@ const maxSize = 16 << 20
 // Parse reads a configuration.
 func Parse(data []byte) (*Config, error) {
 	if len(data) > maxSize {
-		return nil, fault.New(fault.InvalidModel, "config.json has %d bytes", len(data))
+		return nil, fault.New(fault.InvalidModel, "config.json: %d bytes, at most %d are allowed", len(data), maxSize)
+	}
+	if !json.Valid(data) {
+		var any json.RawMessage
+		return nil, fault.New(fault.InvalidModel, "config.json: %w", json.Unmarshal(data, &any))
 	}
 	var values map[string]json.RawMessage
-	if err := json.Unmarshal(data, &values); err != nil {
-		return nil, fault.New(fault.InvalidModel, "config.json: %w", err)
+	if err := json.Unmarshal(data, &values); err != nil || values == nil {
+		return nil, fault.New(fault.InvalidModel, "config.json: %s is not an object", abbreviate(data))
 	}
 	var first error
 	return &Config{values: values, err: &first}, nil
@@ -61,6 +65,9 @@ func (c *Config) Null(key string) bool {
 	return ok && string(v) == "null"
 }
 
+// Empty reports whether the object has no keys.
+func (c *Config) Empty() bool { return len(c.values) == 0 }
+
 // read decodes key into target and reports whether it was there.
 func (c *Config) read(key, want string, target any) bool {
 	if !c.Has(key) {
@@ -73,10 +80,12 @@ func (c *Config) read(key, want string, target any) bool {
 	return true
 }
 
+// abbreviate is the beginning of a value, for errors.
 func abbreviate(raw []byte) string {
-	s := strings.TrimSpace(string(raw))
-	if len(s) > 40 {
-		s = s[:40] + "…"
+	const longest = 40
+	s := strings.Join(strings.Fields(string(raw[:min(len(raw), 4*longest)])), " ")
+	if runes := []rune(s); len(runes) > longest {
+		s = string(runes[:longest]) + "…"
 	}
 	return s
 }
@@ -113,6 +122,7 @@ func (c *Config) Positive(key string, absent float64) float64 {
 	v := c.Float(key, absent)
 	if !(v > 0) {
 		c.Failf(key, "%v is not above 0", v)
+		return absent
 	}
 	return v
 }

@@ -19,6 +19,14 @@ func (s Settings) GGUF(keys map[string]any) ([]float32, error) {
 		keys["rope.scaling.type"], keys["rope.scaling.factor"] = "yarn", float32(s.factor)
 		keys["rope.scaling.original_context_length"] = uint32(s.original)
 		keys["rope.scaling.yarn_beta_fast"], keys["rope.scaling.yarn_beta_slow"] = float32(s.fast), float32(s.slow)
+		if !s.truncate {
+			return nil, fault.New(fault.Unsupported, "rope type yarn without truncate has no place in a GGUF file: llama.cpp always truncates")
+		}
+		// llama.cpp multiplies its own factor, which follows from the scaling, by
+		// the key's.
+		if own := s.temperature(1); s.yarnAttention() != own {
+			keys["rope.scaling.attn_factor"] = float32(s.yarnAttention() / own)
+		}
 		return nil, nil
 	case "llama3":
 		return s.divisors()
@@ -37,7 +45,9 @@ func (s Settings) divisors() ([]float32, error) {
 	}
 	out := base(s.Theta, s.Width)
 	for i := range out {
-		out[i] /= stretched[i]
+		if out[i] /= stretched[i]; !finite(out[i]) {
+			return nil, fault.New(fault.InvalidModel, "rope: the settings divide the frequency of pair %d by %v", i, out[i])
+		}
 	}
 	return out, nil
 }

@@ -7,10 +7,10 @@
 package rope
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 
+	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/model/hfconfig"
 )
@@ -33,12 +33,14 @@ type Settings struct {
 	short, long []float64
 }
 
-// maxWidth bounds a head's rotated columns.
-const maxWidth = 1 << 16
+// maxWidth bounds a head's columns: the Graph holds a frequency for each pair of
+// them in each layer. Real heads have at most 512.
+const maxWidth = 4096
 
 // Options are the architecture's own defaults.
 type Options struct {
 	Theta     float64 // where the configuration names none
+	Length    int     // max_position_embeddings where absent; 0: 2048
 	HeadWidth int
 	Partial   float64 // partial_rotary_factor where absent; 0: 1
 	LayerType string  // the nested object of that name, where rope_parameters has one a layer type
@@ -46,7 +48,10 @@ type Options struct {
 
 // Read reads the settings of c. What is wrong is kept in c.
 func Read(c *hfconfig.Config, o Options) Settings {
-	s := Settings{Kind: "default", Theta: c.Positive("rope_theta", o.Theta), Length: c.Int("max_position_embeddings", 2048)}
+	if o.Length == 0 {
+		o.Length = 2048
+	}
+	s := Settings{Kind: "default", Theta: c.Positive("rope_theta", o.Theta), Length: c.Int("max_position_embeddings", o.Length)}
 	partial := o.Partial
 	if partial == 0 {
 		partial = 1
@@ -60,7 +65,7 @@ func Read(c *hfconfig.Config, o Options) Settings {
 	}
 	s.Width = int(float64(o.HeadWidth) * partial)
 	if s.Width > maxWidth {
-		c.Failf("head_dim", "heads of %d columns", o.HeadWidth)
+		c.Failf("head_dim", "heads of %d columns, at most %d are allowed", o.HeadWidth, maxWidth)
 		s.Width = 2
 	}
 	if s.Width < 2 || s.Width > o.HeadWidth || s.Width%2 != 0 {
@@ -70,11 +75,12 @@ func Read(c *hfconfig.Config, o Options) Settings {
 	return s
 }
 
-// parameters finds the object that describes the scaling: rope_scaling, or
-// rope_parameters, there perhaps one for each layer type.
+// parameters finds the object that describes the scaling: rope_scaling or, where
+// that is absent, null or empty, rope_parameters, there perhaps one for each layer
+// type.
 func parameters(c *hfconfig.Config, layerType string) *hfconfig.Config {
 	p := c.Object("rope_scaling")
-	if p == nil {
+	if p == nil || p.Empty() {
 		p = c.Object("rope_parameters")
 	}
 	if p == nil || layerType == "" {
@@ -86,9 +92,12 @@ func parameters(c *hfconfig.Config, layerType string) *hfconfig.Config {
 	return p
 }
 
+const originalLength = "original_max_position_embeddings"
+
 func (s *Settings) readScaling(c, p *hfconfig.Config) {
 	s.Kind = p.String("rope_type", p.String("type", "default"))
-	s.original = p.Int("original_max_position_embeddings", c.Int("original_max_position_embeddings", s.Length))
+	// Beside the object, the length before stretching counts more than in it.
+	s.original = c.Int(originalLength, p.Int(originalLength, s.Length))
 	need := func(key string) float64 {
 		if !p.Has(key) {
 			p.Failf(key, "is missing, rope type %q needs it", s.Kind)
@@ -101,11 +110,18 @@ func (s *Settings) readScaling(c, p *hfconfig.Config) {
 	case "linear", "dynamic":
 		s.factor = need("factor")
 	case "yarn":
-		s.factor = need("factor")
+		if p.Null("factor") {
+			s.factor = float64(s.Length) / float64(s.original)
+		} else {
+			s.factor = need("factor")
+		}
 		s.fast, s.slow = p.Positive("beta_fast", 32), p.Positive("beta_slow", 1)
-		s.attention = p.Float("attention_factor", 0)
+		s.attention = attentionFactor(p)
 		s.mscale, s.mscaleAll = p.Float("mscale", 0), p.Float("mscale_all_dim", 0)
 		s.truncate = p.Bool("truncate", true)
+		if s.Theta <= 1 {
+			c.Failf("rope_theta", "%v is not above 1, rope type %q needs that", s.Theta, s.Kind)
+		}
 	case "llama3":
 		s.factor, s.low, s.high = need("factor"), need("low_freq_factor"), need("high_freq_factor")
 		if !(s.high > s.low) {
@@ -114,12 +130,31 @@ func (s *Settings) readScaling(c, p *hfconfig.Config) {
 		}
 	case "longrope", "su":
 		s.Kind = "longrope"
-		s.short, s.long = p.Floats("short_factor"), p.Floats("long_factor")
+		s.short, s.long = divisors(p, "short_factor"), divisors(p, "long_factor")
 		s.factor = p.Positive("factor", float64(s.Length)/float64(s.original))
-		s.attention = p.Float("attention_factor", 0)
+		s.attention = attentionFactor(p)
 	default:
 		p.Failf("rope_type", "%q is not known; known are default, linear, dynamic, yarn, longrope, llama3", s.Kind)
 	}
+}
+
+// divisors is a list of what longrope divides the frequencies by.
+func divisors(p *hfconfig.Config, key string) []float64 {
+	list := p.Floats(key)
+	for _, v := range list {
+		if !(v > 0) {
+			p.Failf(key, "%v is not above 0", v)
+		}
+	}
+	return list
+}
+
+// attentionFactor is the explicit factor on cosines and sines; 0 for none.
+func attentionFactor(p *hfconfig.Config) float64 {
+	if !p.Has("attention_factor") {
+		return 0
+	}
+	return p.Positive("attention_factor", 1)
 }
 
 // Context is the longest document, in tokens, that the settings are good for:
@@ -127,11 +162,18 @@ func (s *Settings) readScaling(c, p *hfconfig.Config) {
 func (s Settings) Context() int {
 	switch s.Kind {
 	case "linear", "dynamic":
-		return int(float64(s.Length) * s.factor)
+		return stretched(s.Length, s.factor)
 	case "yarn":
-		return max(s.Length, int(float64(s.original)*s.factor))
+		return max(s.Length, stretched(s.original, s.factor))
 	}
 	return s.Length
+}
+
+// maxContext bounds what a factor can make of a length.
+const maxContext = 1_000_000_000
+
+func stretched(length int, factor float64) int {
+	return int(math.Min(maxContext, math.Max(1, float64(length)*factor)))
 }
 
 // Frequencies are the angles a token of each pair of columns, for documents of
@@ -142,20 +184,36 @@ func (s Settings) Frequencies(maxLength int) (freq []float32, factor float32, er
 	if maxLength <= 0 {
 		maxLength = s.Length
 	}
+	factor = 1
 	switch s.Kind {
 	case "linear":
-		return scaled(base(s.Theta, s.Width), func(_ int, f float64) float64 { return f / s.factor }), 1, nil
+		freq = scaled(base(s.Theta, s.Width), func(_ int, f float64) float64 { return f / s.factor })
 	case "dynamic":
-		return s.dynamic(maxLength), 1, nil
+		freq = s.dynamic(maxLength)
 	case "yarn":
-		return s.yarn()
+		freq, factor = s.yarn(), float32(s.yarnAttention())
 	case "llama3":
-		return scaled(base(s.Theta, s.Width), s.llama3), 1, nil
+		freq = scaled(base(s.Theta, s.Width), s.llama3)
 	case "longrope":
-		return s.longrope(maxLength)
+		if freq, err = s.longrope(maxLength); err != nil {
+			return nil, 0, err
+		}
+		factor = float32(s.longropeAttention())
+	default:
+		freq = base(s.Theta, s.Width)
 	}
-	return base(s.Theta, s.Width), 1, nil
+	for i, f := range freq {
+		if !finite(f) {
+			return nil, 0, fault.New(fault.InvalidModel, "rope: the settings give pair %d the frequency %v", i, f)
+		}
+	}
+	if !finite(factor) {
+		return nil, 0, fault.New(fault.InvalidModel, "rope: the settings give cosines and sines the factor %v", factor)
+	}
+	return freq, factor, nil
 }
+
+func finite(v float32) bool { return !math.IsNaN(float64(v)) && !math.IsInf(float64(v), 0) }
 
 // base is θ^(−2i/width), with the roundings of float32 arithmetic, in which
 // transformers computes it.
@@ -201,7 +259,7 @@ func (s Settings) llama3(_ int, f float64) float64 {
 
 // yarn blends interpolated and original frequencies by how often a pair turns
 // within the original length (Peng et al., 2023).
-func (s Settings) yarn() ([]float32, float32, error) {
+func (s Settings) yarn() []float32 {
 	width := float64(s.Width)
 	// turning is the index of the pair that turns n times in the original length.
 	turning := func(n float64) float64 {
@@ -215,46 +273,54 @@ func (s Settings) yarn() ([]float32, float32, error) {
 	if low == high {
 		high += 0.001
 	}
-	freq := scaled(base(s.Theta, s.Width), func(i int, f float64) float64 {
+	return scaled(base(s.Theta, s.Width), func(i int, f float64) float64 {
 		ramp := math.Min(1, math.Max(0, (float64(i)-low)/(high-low)))
 		return f/s.factor*ramp + f*(1-ramp)
 	})
-	temperature := func(m float64) float64 {
-		if s.factor <= 1 {
-			return 1
-		}
-		return 0.1*m*math.Log(s.factor) + 1
-	}
-	factor := s.attention
+}
+
+// yarnAttention is yarn's factor on cosines and sines.
+func (s Settings) yarnAttention() float64 {
 	switch {
-	case factor != 0:
+	case s.attention != 0:
+		return s.attention
 	case s.mscale != 0 && s.mscaleAll != 0:
-		factor = temperature(s.mscale) / temperature(s.mscaleAll)
-	default:
-		factor = temperature(1)
+		return s.temperature(s.mscale) / s.temperature(s.mscaleAll)
 	}
-	return freq, float32(factor), nil
+	return s.temperature(1)
+}
+
+// temperature is yarn's rule for the factor on cosines and sines, m times as
+// strong.
+func (s Settings) temperature(m float64) float64 {
+	if s.factor <= 1 {
+		return 1
+	}
+	return 0.1*m*math.Log(s.factor) + 1
 }
 
 // longrope divides each frequency by a factor of its own, one list for
 // documents within the original length and one beyond (Ding et al., 2024).
-func (s Settings) longrope(maxLength int) ([]float32, float32, error) {
+func (s Settings) longrope(maxLength int) ([]float32, error) {
 	factors, name := s.short, "short_factor"
 	if maxLength > s.original {
 		factors, name = s.long, "long_factor"
 	}
 	if len(factors) != s.Width/2 {
-		return nil, 0, fmt.Errorf("%s has %d numbers, want one for each of %d pairs", name, len(factors), s.Width/2)
+		return nil, fault.New(fault.InvalidModel, "rope: %s has %d numbers, want one for each of %d pairs", name, len(factors), s.Width/2)
 	}
-	freq := scaled(base(s.Theta, s.Width), func(i int, f float64) float64 { return f / factors[i] })
-	attention := s.attention
-	if attention == 0 {
-		attention = 1
-		if s.factor > 1 {
-			attention = math.Sqrt(1 + math.Log(s.factor)/math.Log(float64(s.original)))
-		}
+	return scaled(base(s.Theta, s.Width), func(i int, f float64) float64 { return f / factors[i] }), nil
+}
+
+// longropeAttention is longrope's factor on cosines and sines.
+func (s Settings) longropeAttention() float64 {
+	switch {
+	case s.attention != 0:
+		return s.attention
+	case s.factor <= 1:
+		return 1
 	}
-	return freq, float32(attention), nil
+	return math.Sqrt(1 + math.Log(s.factor)/math.Log(float64(s.original)))
 }
 
 // Note records the settings in a Graph, for people and exported configurations.
