@@ -29,6 +29,9 @@ type AddedToken struct {
 // takes can grow with it.
 const maxAdded = 512
 
+// maxAddedTotal bounds the text of all added tokens together.
+const maxAddedTotal = 1 << 22
+
 // addedTokens are the added tokens of a tokenizer. The library gives them ids
 // by their texts: that of the model's vocabulary, else the next free one. What
 // id the file says is not asked.
@@ -62,6 +65,7 @@ func newAddedTokens(tokens []AddedToken, model vocabulary, norm normalizer) (*ad
 		normalized: newMatcher(),
 	}
 	var warnings []string
+	total := 0
 	next := int32(model.size())
 	for _, token := range tokens {
 		if token.Content == "" {
@@ -70,6 +74,9 @@ func newAddedTokens(tokens []AddedToken, model vocabulary, norm normalizer) (*ad
 		if len(token.Content) > maxAdded {
 			return nil, nil, fmt.Errorf("added token %q… has %d bytes; the limit is %d",
 				token.Content[:20], len(token.Content), maxAdded)
+		}
+		if total += len(token.Content); total > maxAddedTotal {
+			return nil, nil, fmt.Errorf("added tokens of more than %d bytes together", maxAddedTotal)
 		}
 		said := token.ID
 		var known bool

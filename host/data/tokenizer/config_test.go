@@ -113,3 +113,27 @@ func TestConfigFromGGUF(t *testing.T) {
 		t.Errorf("error %v of a token beyond the vocabulary", err)
 	}
 }
+
+// FuzzParseConfig looks for panics, and for a Config that is not written as it
+// was read.
+func FuzzParseConfig(f *testing.F) {
+	f.Add(`{"bos_token": "<s>", "eos_token": {"content": "</s>"}, "add_bos_token": true, "model_max_length": 1e30}`)
+	f.Add(`{"pad_token": null, "tokenizer_class": "X", "x": [1, {"a": "\u00e9"}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseConfig([]byte(text))
+		if err != nil {
+			return
+		}
+		written, err := c.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseConfig(written)
+		if err != nil {
+			t.Fatalf("%s: %v", written, err)
+		}
+		if c.Fields, again.Fields = nil, nil; !reflect.DeepEqual(c, again) {
+			t.Errorf("read %+v, then %+v", c, again)
+		}
+	})
+}

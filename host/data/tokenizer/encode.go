@@ -43,7 +43,8 @@ func (t *Tokenizer) Encode(text string, opts Options) (Encoding, error) {
 	var e Encoding
 	w := t.worker()
 	defer t.workers.Put(w)
-	w.ids, w.offsets, w.wantOffsets = nil, nil, true
+	guess := len(text)/4 + 8 // tokens
+	w.ids, w.offsets, w.wantOffsets = make([]int32, 0, guess), make([]Span, 0, guess), true
 	err := w.encode(text, opts)
 	e.IDs, e.Offsets = w.ids, w.offsets
 	w.ids, w.offsets = nil, nil

@@ -26,6 +26,9 @@ func Load(data []byte) (*Tokenizer, error) {
 	return t, nil
 }
 
+// maxFile bounds the file, so that offsets in it fit 32 bits.
+const maxFile = 1 << 30
+
 // file is a tokenizer.json as far as encoding/json reads it.
 type file struct {
 	parts map[string]json.RawMessage
@@ -33,6 +36,9 @@ type file struct {
 }
 
 func load(data []byte) (*Tokenizer, error) {
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("a file of %d bytes; the limit is %d", len(data), maxFile)
+	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if !utf8.Valid(data) {
 		return nil, errors.New("not valid UTF-8")

@@ -1,11 +1,15 @@
 package tokenizer
 
+import "math/rand/v2"
+
 // mergeTable maps a pair of tokens to the rank of its merge and the token that
 // it makes. It is an open-addressing hash table: a lookup is most of encoding's
 // work, and Go's map takes several times as long.
 type mergeTable struct {
-	mask  uint64
-	slots []mergeSlot
+	// factor is random, so that no file can be made whose pairs collide.
+	factor uint64
+	shift  uint // what is left of a hash, shifted so far right, is a slot
+	slots  []mergeSlot
 }
 
 type mergeSlot struct {
@@ -21,11 +25,11 @@ type merge struct {
 
 // newMergeTable returns a table for n pairs.
 func newMergeTable(n int) *mergeTable {
-	size := uint64(16)
-	for size < 2*uint64(n) {
-		size *= 2
+	width := uint(4)
+	for 1<<width < 2*n {
+		width++
 	}
-	return &mergeTable{mask: size - 1, slots: make([]mergeSlot, size)}
+	return &mergeTable{factor: rand.Uint64() | 1, shift: 64 - width, slots: make([]mergeSlot, 1<<width)}
 }
 
 func pairKey(left, right int32) uint64 {
@@ -34,10 +38,9 @@ func pairKey(left, right int32) uint64 {
 
 // slot returns where a pair is, or the empty slot where it would be.
 func (t *mergeTable) slot(key uint64) *mergeSlot {
-	h := key * 0x9E3779B97F4A7C15
-	h ^= h >> 32
-	for i := h & t.mask; ; i = (i + 1) & t.mask {
-		if s := &t.slots[i]; s.pair == key || s.pair == 0 {
+	mask := uint64(len(t.slots) - 1)
+	for i := key * t.factor >> t.shift; ; i = (i + 1) & mask {
+		if s := &t.slots[i&mask]; s.pair == key || s.pair == 0 {
 			return s
 		}
 	}
