@@ -4,8 +4,6 @@
 package live
 
 import (
-	"slices"
-
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 )
@@ -96,53 +94,6 @@ func (c *collector) backward(s *diff.Schedule, step diff.Step, i int) {
 		}
 	}
 }
-
-// Layout places buffers of the given sizes in one piece of memory: it returns
-// the offset of each and the size of the piece. Buffers that overlap in time do
-// not overlap in memory. Offsets are multiples of align. The result depends on
-// the arguments alone: the largest buffer is placed first, each at the lowest
-// offset where it fits.
-func Layout(buffers []Buffer, sizes []int64, align int64) (offsets []int64, total int64) {
-	order := make([]int, len(buffers))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case sizes[a] > sizes[b]:
-			return -1
-		case sizes[a] < sizes[b]:
-			return 1
-		}
-		return 0
-	})
-	offsets = make([]int64, len(buffers))
-	var placed []int // in order of offset
-	for _, i := range order {
-		at := int64(0)
-		for _, j := range placed {
-			if !buffers[i].Overlaps(buffers[j]) || sizes[j] == 0 {
-				continue
-			}
-			if offsets[j] >= at+sizes[i] {
-				break
-			}
-			at = max(at, roundUp(offsets[j]+sizes[j], align))
-		}
-		offsets[i] = at
-		total = max(total, at+sizes[i])
-		place, _ := slices.BinarySearchFunc(placed, at, func(j int, offset int64) int {
-			if offsets[j] <= offset {
-				return -1
-			}
-			return 1
-		})
-		placed = slices.Insert(placed, place, i)
-	}
-	return offsets, roundUp(total, align)
-}
-
-func roundUp(n, align int64) int64 { return (n + align - 1) / align * align }
 
 // Peak is the most memory that the buffers need at one step: no layout can do
 // with less.

@@ -198,13 +198,17 @@ func TestLayout(t *testing.T) {
 		if peak > total {
 			t.Errorf("a piece of %d bytes for a peak of %d", total, peak)
 		}
-		if peak > 0 {
+		// No layout does with less than the peak of the sizes as they are aligned.
+		for k, size := range sizes {
+			sizes[k] = (size + align - 1) / align * align
+		}
+		if peak := live.Peak(buffers, sizes); peak > 0 {
 			sum += float64(total) / float64(peak) / cases
 			worst = max(worst, float64(total)/float64(peak))
 		}
 	}
 	t.Logf("layouts take %.3f of the peak on average, %.3f at worst", sum, worst)
-	if sum > 1.05 || worst > 1.3 {
+	if sum > 1.03 || worst > 1.4 {
 		t.Errorf("layouts take %.3f of the peak on average, %.3f at worst", sum, worst)
 	}
 }
