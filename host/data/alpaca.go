@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/honeml/hone/host/data/chat"
 	"github.com/honeml/hone/host/data/jinja"
 )
 
@@ -68,20 +69,19 @@ func (f fields) history() ([][2]string, *Problem) {
 	return out, nil
 }
 
-// chat is the instruction as messages.
-func (in *instruction) chat() Chat {
-	var c Chat
+// conversation is the instruction as messages.
+func (in *instruction) conversation() (c chat.Conversation) {
 	if in.system != "" {
-		c.Messages = append(c.Messages, newMessage("system", in.system))
+		c.Messages = append(c.Messages, chat.NewMessage("system", in.system))
 	}
 	for _, turn := range in.history {
-		c.Messages = append(c.Messages, newMessage("user", turn[0]), newMessage(assistant, turn[1]))
+		c.Messages = append(c.Messages, chat.NewMessage("user", turn[0]), chat.NewMessage(chat.Assistant, turn[1]))
 	}
 	question := in.instruction
 	if strings.TrimSpace(in.input) != "" {
 		question = strings.TrimPrefix(question+"\n\n"+in.input, "\n\n")
 	}
-	c.Messages = append(c.Messages, newMessage("user", question), newMessage(assistant, in.output))
+	c.Messages = append(c.Messages, chat.NewMessage("user", question), chat.NewMessage(chat.Assistant, in.output))
 	return c
 }
 

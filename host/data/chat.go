@@ -4,67 +4,46 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/honeml/hone/host/data/chat"
 	"github.com/honeml/hone/host/data/jinja"
 )
 
-// A Chat is what a chat template is given.
-type Chat struct {
-	// Messages have a "role" and mostly a "content"; their other keys go to the
-	// template as they are.
-	Messages []*jinja.Dict
-	Tools    jinja.Value // nil for none
-	// Variables are further variables of the template; nil for none.
-	Variables *jinja.Dict
-}
-
-// roleOf is a message's role.
-func roleOf(message *jinja.Dict) string {
-	v, _ := message.Get("role")
-	s, _ := v.(jinja.String)
-	return s.Text
-}
-
-// assistant is the role whose messages are learned.
-const assistant = "assistant"
-
-// learnedTurns reports for each turn of the assistant whether it is to be
-// learned: a message with a weight of 0 is not.
-func (c *Chat) learnedTurns() []bool {
-	var out []bool
-	for _, m := range c.Messages {
-		if roleOf(m) == assistant {
-			w, weighted := m.Get("weight")
-			out = append(out, !weighted || w != jinja.Int(0) && w != jinja.Float(0) && w != jinja.Bool(false))
-		}
+// unweighted reports for each message whether it has a weight of 0: a turn of the
+// assistant that is not to be learned, as OpenAI's fine-tuning files have it.
+func unweighted(messages []*jinja.Dict) []bool {
+	out := make([]bool, len(messages))
+	for i, m := range messages {
+		w, ok := m.Get("weight")
+		out[i] = ok && (w == jinja.Int(0) || w == jinja.Float(0) || w == jinja.Bool(false))
 	}
 	return out
 }
 
 // lastTurn is the number of the last message of the assistant, or -1.
-func (c *Chat) lastTurn() int {
-	for i := len(c.Messages) - 1; i >= 0; i-- {
-		if roleOf(c.Messages[i]) == assistant {
+func lastTurn(messages []*jinja.Dict) int {
+	for i := len(messages) - 1; i >= 0; i-- {
+		if chat.Role(messages[i]) == chat.Assistant {
 			return i
 		}
 	}
 	return -1
 }
 
-// until is the chat's first n messages.
-func (c *Chat) until(n int) Chat {
-	return Chat{Messages: c.Messages[:n], Tools: c.Tools, Variables: c.Variables}
+// beginning is a conversation's first n messages.
+func beginning(c chat.Conversation, n int) chat.Conversation {
+	c.Messages = c.Messages[:n]
+	return c
 }
 
 // messages reads a row of the shape ShapeMessages.
-func (f fields) messages() (Chat, *Problem) {
-	chat, p := f.around()
-	if p != nil {
-		return Chat{}, p
+func (f fields) messages() (c chat.Conversation, p *Problem) {
+	if c, p = f.around(); p != nil {
+		return c, p
 	}
-	if chat.Messages, p = f.messageList("messages"); p != nil {
-		return Chat{}, p
+	if c.Messages, p = f.messageList("messages"); p != nil {
+		return c, p
 	}
-	return chat, checkSaid(chat.Messages)
+	return c, checkSaid(c.Messages)
 }
 
 // fillPromptMessages reads prompt and completion that are messages.
@@ -91,25 +70,29 @@ func (r *row) fillPromptMessages(f fields) (p *Problem) {
 }
 
 // around reads what may stand beside messages.
-func (f fields) around() (chat Chat, p *Problem) {
-	if chat.Tools, p = f.tools(); p != nil {
-		return chat, p
+func (f fields) around() (c chat.Conversation, p *Problem) {
+	if c.Tools, p = f.dicts("tools"); p != nil {
+		return c, p
+	}
+	if c.Documents, p = f.dicts("documents"); p != nil {
+		return c, p
 	}
 	v, p := f.value("chat_template_kwargs")
 	if p != nil || v == nil {
-		return chat, p
+		return c, p
 	}
 	var ok bool
-	if chat.Variables, ok = v.(*jinja.Dict); !ok {
-		return chat, problem(WrongType, `"chat_template_kwargs" is %s; it must be an object`, kindOf(f["chat_template_kwargs"]))
+	if c.Variables, ok = v.(*jinja.Dict); !ok {
+		return c, problem(WrongType, `"chat_template_kwargs" is %s; it must be an object`, kindOf(f["chat_template_kwargs"]))
 	}
-	return chat, nil
+	return c, nil
 }
 
-// tools reads the tools that the chat offers: a list, or one written as a string
-// of JSON, as tables keep it.
-func (f fields) tools() (jinja.Value, *Problem) {
-	v, p := f.value("tools")
+// dicts reads the tools that a chat offers, or the documents that it is about: a
+// list, or one written as a string of JSON, as tables keep it. An empty one is
+// none.
+func (f fields) dicts(key string) (jinja.Value, *Problem) {
+	v, p := f.value(key)
 	if p != nil || v == nil {
 		return nil, p
 	}
@@ -119,7 +102,7 @@ func (f fields) tools() (jinja.Value, *Problem) {
 		}
 		var err error
 		if v, err = jinja.ParseJSON([]byte(s.Text)); err != nil {
-			return nil, problem(WrongType, `"tools" is a string that is no JSON: %v`, err)
+			return nil, problem(WrongType, "%q is a string that is no JSON: %v", key, err)
 		}
 		if v == (jinja.None{}) {
 			return nil, nil
@@ -127,14 +110,14 @@ func (f fields) tools() (jinja.Value, *Problem) {
 	}
 	list, ok := v.(*jinja.List)
 	if !ok {
-		return nil, problem(WrongType, `"tools" must be a list of objects`)
+		return nil, problem(WrongType, "%q must be a list of objects", key)
 	}
 	if len(list.Items()) == 0 {
 		return nil, nil
 	}
 	for i, item := range list.Items() {
 		if _, ok := item.(*jinja.Dict); !ok {
-			return nil, problem(WrongType, `"tools": entry %d is no object`, i+1)
+			return nil, problem(WrongType, "%q: entry %d is no object", key, i+1)
 		}
 	}
 	return list, nil
@@ -231,12 +214,4 @@ func checkSaid(messages []*jinja.Dict) *Problem {
 		}
 	}
 	return problem(Empty, "its messages are all empty")
-}
-
-// newMessage is a message of plain text.
-func newMessage(role, content string) *jinja.Dict {
-	m := jinja.NewDict()
-	m.Set("role", jinja.String{Text: role})
-	m.Set("content", jinja.String{Text: content})
-	return m
 }

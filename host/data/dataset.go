@@ -43,6 +43,18 @@ func (d *Dataset) Supervised() int64 {
 	return n
 }
 
+// learns reports whether a token is learned anywhere.
+func (d *Dataset) learns(id int32) bool {
+	for _, doc := range d.Documents {
+		for i, s := range doc.Supervised {
+			if s && i > 0 && doc.IDs[i] == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Fingerprint identifies the documents: two data sets with the same one give the
 // same training. It is a SHA-256 over their tokens and what is learned of them,
 // so it takes in whatever the tokenizer, the template and the settings have done
@@ -113,8 +125,8 @@ func (d *Dataset) Split(fraction float64, seed uint64) (rest, taken *Dataset, er
 	return rest, taken, nil
 }
 
-// A builder collects documents. Their tokens lie in large slabs, for a data set
-// may have millions of documents.
+// A builder collects documents. Their tokens lie in slabs, each twice as large as
+// the one before up to a limit, for a data set may have millions of documents.
 type builder struct {
 	set       Dataset
 	documents []Document // not used yet
@@ -123,14 +135,15 @@ type builder struct {
 }
 
 const (
+	firstSlab     = 1 << 12 // tokens
 	slabTokens    = 1 << 18
-	slabDocuments = 1 << 10
+	slabDocuments = 1 << 8
 )
 
 // add copies a document.
 func (b *builder) add(row int32, where string, ids []int32, supervised []bool) *Document {
 	if len(b.ids)+len(ids) > cap(b.ids) {
-		b.ids = make([]int32, 0, max(slabTokens, len(ids)))
+		b.ids = make([]int32, 0, max(min(2*cap(b.ids), slabTokens), firstSlab, len(ids)))
 		b.marks = make([]bool, 0, cap(b.ids))
 	}
 	if len(b.documents) == 0 {

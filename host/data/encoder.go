@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/honeml/hone/host/data/chat"
+	"github.com/honeml/hone/host/data/jinja"
 	"github.com/honeml/hone/host/data/tokenizer"
 	"github.com/honeml/hone/sdk/fault"
 )
@@ -15,28 +17,6 @@ type Tokenizer interface {
 	AppendIDs(dst []int32, text string, opts tokenizer.Options) ([]int32, error)
 	TokenText(id int32) (string, bool)
 }
-
-// A Template turns a chat into text. It may be used by several goroutines at
-// once.
-type Template interface {
-	// Render is the chat's text; with prompt, the beginning of the assistant's
-	// next turn follows.
-	Render(ctx context.Context, chat Chat, prompt bool) (string, error)
-	// RenderTurns is the text of the whole chat, and the ranges of it that are
-	// the assistant's.
-	RenderTurns(ctx context.Context, chat Chat) (Rendered, error)
-}
-
-// A Rendered is a chat's text.
-type Rendered struct {
-	Text string
-	// Turns are the byte ranges that the assistant wrote, ends of turns
-	// included, sorted and disjoint: mostly one for each of its messages.
-	Turns []Span
-}
-
-// A Span is a half-open range of bytes of a text.
-type Span struct{ Start, End int }
 
 // NoToken is the id where a model has no such token.
 const NoToken = -1
@@ -62,15 +42,15 @@ func (e *Encoder) Prompt(ctx context.Context, question string) ([]int32, error) 
 	if e.Template == nil {
 		return e.Tokenizer.AppendIDs(nil, question, tokenizer.Options{AddSpecial: true})
 	}
-	return e.ChatPrompt(ctx, Chat{Messages: newQuestion(question)})
+	return e.ChatPrompt(ctx, chat.Conversation{Messages: []*jinja.Dict{chat.NewMessage("user", question)}})
 }
 
 // ChatPrompt is a chat up to where the assistant is to go on.
-func (e *Encoder) ChatPrompt(ctx context.Context, chat Chat) ([]int32, error) {
+func (e *Encoder) ChatPrompt(ctx context.Context, c chat.Conversation) ([]int32, error) {
 	if e.Template == nil {
 		return nil, errNoTemplate()
 	}
-	text, err := e.Template.Render(ctx, chat, true)
+	text, err := e.Template.Render(ctx, c, chat.Options{AddGenerationPrompt: true})
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +103,7 @@ func (e *Encoder) encode(ctx context.Context, r *row, src *Source) (*encoded, *P
 // settleInstruction decides what an instruction is to the model.
 func (r *row) settleInstruction(chats bool) (p *Problem) {
 	if chats {
-		r.chat = r.instruction.chat()
+		r.chat = r.instruction.conversation()
 		r.completionFrom = len(r.chat.Messages) - 1
 		return nil
 	}
@@ -223,7 +203,7 @@ func (e *Encoder) encodeChat(ctx context.Context, r *row, src *Source, template 
 
 // encodeSpans is the tokens of a text; those learned have a part in a span, as
 // transformers has it (return_assistant_tokens_mask).
-func (e *Encoder) encodeSpans(text string, spans []Span) (*encoded, *Problem) {
+func (e *Encoder) encodeSpans(text string, spans []span) (*encoded, *Problem) {
 	encoding, err := e.Tokenizer.Encode(text, tokenizer.Options{})
 	if err != nil {
 		return nil, notEncoded(err)

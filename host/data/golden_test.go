@@ -2,13 +2,12 @@ package data
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/honeml/hone/host/data/jinja"
+	"github.com/honeml/hone/host/data/chat"
 	"github.com/honeml/hone/host/data/tokenizer"
 )
 
@@ -44,57 +43,15 @@ func readGolden(t *testing.T, name string) *golden {
 	return &g
 }
 
-// A testTemplate is a template whose assistant's turns are its generation blocks.
-type testTemplate struct {
-	template *jinja.Template
-	bos, eos string
-}
-
-func newTestTemplate(t testing.TB, source, bos, eos string) *testTemplate {
+// newTemplate is a chat template that knows two special tokens.
+func newTemplate(t testing.TB, source, bos, eos string) Template {
 	t.Helper()
-	parsed, err := jinja.Parse("template", source, jinja.Options{})
+	template, err := chat.New(source, chat.Config{SpecialTokens: map[string]string{"bos_token": bos, "eos_token": eos}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &testTemplate{parsed, bos, eos}
+	return template
 }
-
-func (t *testTemplate) render(ctx context.Context, chat Chat, prompt bool) (jinja.Result, error) {
-	v := jinja.NewDict()
-	v.Set("bos_token", jinja.String{Text: t.bos})
-	v.Set("eos_token", jinja.String{Text: t.eos})
-	v.Set("add_generation_prompt", jinja.Bool(prompt))
-	var messages []jinja.Value
-	for _, m := range chat.Messages {
-		messages = append(messages, m)
-	}
-	v.Set("messages", jinja.NewList(messages...))
-	if chat.Tools != nil {
-		v.Set("tools", chat.Tools)
-	}
-	if chat.Variables != nil {
-		for key, value := range chat.Variables.All {
-			v.Set(key, value)
-		}
-	}
-	return t.template.Render(ctx, v)
-}
-
-func (t *testTemplate) Render(ctx context.Context, chat Chat, prompt bool) (string, error) {
-	r, err := t.render(ctx, chat, prompt)
-	return r.Text, err
-}
-
-func (t *testTemplate) RenderTurns(ctx context.Context, chat Chat) (Rendered, error) {
-	r, err := t.render(ctx, chat, false)
-	out := Rendered{Text: r.Text}
-	for _, g := range r.Generations {
-		out.Turns = append(out.Turns, Span(g))
-	}
-	return out, err
-}
-
-var _ Template = (*testTemplate)(nil)
 
 func TestTRLGoldens(t *testing.T) {
 	g := readGolden(t, "golden.json")
@@ -117,7 +74,7 @@ func testGoldens(t *testing.T, g *golden, encoders map[string]*Encoder) {
 			special := g.Special[c.Tokenizer]
 			encoder.EOS = idOf(t, encoder.Tokenizer, special.EOS)
 			if c.Template != "" {
-				encoder.Template = newTestTemplate(t, g.Templates[c.Template], special.BOS, special.EOS)
+				encoder.Template = newTemplate(t, g.Templates[c.Template], special.BOS, special.EOS)
 			}
 			spec := Spec{MaxLength: max(c.MaxLength, 2), Sources: []Source{{
 				Files: []string{writeFile(t, "rows.jsonl", bytes.Join(rawBytes(c.Rows), []byte("\n")))},

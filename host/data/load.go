@@ -103,7 +103,7 @@ func (l *loader) prepare() error {
 			return err
 		}
 		if sources[i].AppendEOS == AppendAlways && l.encoder.EOS == NoToken {
-			return fault.New(fault.BadInput, "append_eos is true, and the tokenizer has no end-of-sequence token").
+			return fault.New(fault.BadInput, "end-of-sequence tokens are to be appended, and the tokenizer has none").
 				WithHint("set data.append_eos = false")
 		}
 	}
@@ -308,7 +308,10 @@ func (l *loader) finishReport() {
 		r.Notes = append(r.Notes, fmt.Sprintf("in %d rows a token spans the end of the prompt and the beginning of the completion; it is learned. "+
 			"Let the completion, not the prompt, have the space between them", l.straddles))
 	}
-	if n := r.Shapes[ShapeText]; n > 0 && l.encoder.EOS == NoToken {
-		r.Notes = append(r.Notes, "the tokenizer has no end-of-sequence token, so texts end without one")
+	if l.encoder.EOS == NoToken {
+		r.Notes = append(r.Notes, "the tokenizer has no end-of-sequence token, so nothing teaches the model where to end")
+	} else if len(set.Documents) > 0 && !set.learns(l.encoder.EOS) {
+		text, _ := l.encoder.Tokenizer.TokenText(l.encoder.EOS)
+		r.Notes = append(r.Notes, fmt.Sprintf("the end-of-sequence token %s is learned nowhere, so the model may not learn where to end", text))
 	}
 }

@@ -36,8 +36,8 @@ type Problem struct {
 	Hint    string // what to do; may be empty
 }
 
-// Error is the place and the message.
-func (p *Problem) Error() string { return p.Where + ": " + p.Message }
+// String is the place and the message.
+func (p *Problem) String() string { return p.Where + ": " + p.Message }
 
 // problem is one that has no place yet.
 func problem(kind Kind, format string, args ...any) *Problem {
@@ -180,12 +180,12 @@ func (e *ProblemsError) Error() string {
 // line is the problem with its hint.
 func (p *Problem) line() string {
 	if p.Hint == "" {
-		return p.Error()
+		return p.String()
 	}
-	return p.Error() + " (" + p.Hint + ")"
+	return p.String() + " (" + p.Hint + ")"
 }
 
 var (
-	_ error = (*Problem)(nil)
-	_ error = (*ProblemsError)(nil)
+	_ fmt.Stringer = (*Problem)(nil)
+	_ error        = (*ProblemsError)(nil)
 )

@@ -52,7 +52,7 @@ func detectFormat(f *openFile) (Format, error) {
 	name := strings.ToLower(filepath.Base(f.path))
 	name = strings.TrimSuffix(name, ".gz")
 	switch filepath.Ext(name) {
-	case ".txt", ".text", ".md":
+	case ".txt", ".text":
 		return FormatText, nil
 	case ".csv", ".tsv", ".xlsx":
 		return "", fmt.Errorf("a table: hone reads .jsonl, .json and .txt files, gzipped too; convert it to one JSON object a line")
@@ -105,28 +105,27 @@ func (r *lineReader) next() (rawRow, error) {
 	}
 }
 
-// readLine is the next line without its end, in memory of its own. What is
-// beyond maxRow bytes is read and dropped.
+// readLine is the next line without its end, in memory of its own. Of a line
+// that is too long nothing is kept.
 func (r *lineReader) readLine() (line []byte, tooLong bool, err error) {
+	const most = maxRow + len("\r\n")
 	r.line++
 	for {
 		part, err := r.from.ReadSlice('\n')
-		if !tooLong && len(line)+len(part) > maxRow {
-			line, tooLong = nil, true
-		}
-		if !tooLong {
+		if tooLong = tooLong || len(line)+len(part) > most; tooLong {
+			line = nil
+		} else {
 			line = append(line, part...)
 		}
-		switch {
-		case err == nil:
-			line = bytes.TrimSuffix(line, []byte("\n"))
-			return bytes.TrimSuffix(line, []byte("\r")), tooLong, nil
-		case errors.Is(err, bufio.ErrBufferFull):
-		case errors.Is(err, io.EOF) && (len(line) > 0 || tooLong):
-			return bytes.TrimSuffix(line, []byte("\r")), tooLong, nil
-		default:
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if err != nil && (!errors.Is(err, io.EOF) || len(line) == 0 && !tooLong) {
 			return nil, false, err
 		}
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		line = bytes.TrimSuffix(line, []byte("\r"))
+		return line, tooLong || len(line) > maxRow, nil
 	}
 }
 

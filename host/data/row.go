@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/honeml/hone/host/data/chat"
 	"github.com/honeml/hone/host/data/jinja"
 )
 
@@ -18,7 +19,7 @@ type Shape string
 // counts.
 const (
 	// ShapeMessages is a chat: messages, each with role and content. Beside them
-	// may stand tools and chat_template_kwargs.
+	// may stand tools, documents and chat_template_kwargs.
 	ShapeMessages Shape = "messages"
 	// ShapeConversations is a chat as ShareGPT writes it: conversations, each
 	// with from and value. Beside them may stand system and tools.
@@ -37,9 +38,9 @@ var shapes = []struct {
 	shape          Shape
 	needed, others []string
 }{
-	{ShapeMessages, []string{"messages"}, []string{"tools", "chat_template_kwargs"}},
-	{ShapeConversations, []string{"conversations"}, []string{"system", "tools", "chat_template_kwargs"}},
-	{ShapePrompt, []string{"prompt", "completion"}, []string{"tools", "chat_template_kwargs"}},
+	{ShapeMessages, []string{"messages"}, []string{"tools", "documents", "chat_template_kwargs"}},
+	{ShapeConversations, []string{"conversations"}, []string{"system", "tools", "documents", "chat_template_kwargs"}},
+	{ShapePrompt, []string{"prompt", "completion"}, []string{"tools", "documents", "chat_template_kwargs"}},
 	{ShapeInstruction, []string{"instruction", "output"}, []string{"input", "system", "history"}},
 	{ShapeText, []string{"text"}, nil},
 }
@@ -49,9 +50,9 @@ type row struct {
 	shape  Shape
 	unused []string // keys that mean nothing here
 
-	text               string // ShapeText
-	prompt, completion string // ShapePrompt of strings
-	chat               Chat   // where it has messages
+	text               string            // ShapeText
+	prompt, completion string            // ShapePrompt of strings
+	chat               chat.Conversation // where it has messages
 	// completionFrom is the number of the chat's first message that belongs to
 	// the completion; -1 where messages are not divided so.
 	completionFrom int

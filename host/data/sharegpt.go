@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/honeml/hone/host/data/chat"
 	"github.com/honeml/hone/host/data/jinja"
 )
 
@@ -16,7 +17,7 @@ func speakerRole(name string) string {
 	case "human", "user":
 		return "user"
 	case "gpt", "assistant", "chatgpt", "model", "bot", "bing", "bard", functionCall:
-		return assistant
+		return chat.Assistant
 	case "system":
 		return "system"
 	case "tool", "observation", "function_response", "ipython":
@@ -27,31 +28,30 @@ func speakerRole(name string) string {
 
 // conversations reads a row of the shape ShapeConversations. Messages that have
 // role and content already are taken as they are.
-func (f fields) conversations() (Chat, *Problem) {
-	chat, p := f.around()
-	if p != nil {
-		return Chat{}, p
+func (f fields) conversations() (c chat.Conversation, p *Problem) {
+	if c, p = f.around(); p != nil {
+		return c, p
 	}
 	turns, p := f.objects("conversations")
 	if p != nil {
-		return Chat{}, p
+		return c, p
 	}
 	system, p := f.optionalText("system")
 	if p != nil {
-		return Chat{}, p
+		return c, p
 	}
 	for i, turn := range turns {
 		m, p := fromShareGPT(turn)
 		if p != nil {
 			p.Message = fmt.Sprintf("conversations, message %d: %s", i+1, p.Message)
-			return Chat{}, p
+			return c, p
 		}
-		chat.Messages = append(chat.Messages, m)
+		c.Messages = append(c.Messages, m)
 	}
-	if system != "" && roleOf(chat.Messages[0]) != "system" {
-		chat.Messages = append([]*jinja.Dict{newMessage("system", system)}, chat.Messages...)
+	if system != "" && chat.Role(c.Messages[0]) != "system" {
+		c.Messages = append([]*jinja.Dict{chat.NewMessage("system", system)}, c.Messages...)
 	}
-	return chat, checkSaid(chat.Messages)
+	return c, checkSaid(c.Messages)
 }
 
 // fromShareGPT is a message with role and content.
@@ -73,7 +73,7 @@ func fromShareGPT(turn *jinja.Dict) (*jinja.Dict, *Problem) {
 		return nil, problem(WrongType, `"value" must be a string`)
 	}
 	name := strings.ToLower(strings.TrimSpace(speaker.Text))
-	m := newMessage(speakerRole(name), value.Text)
+	m := chat.NewMessage(speakerRole(name), value.Text)
 	switch {
 	case name == functionCall:
 		m = functionCallMessage(value.Text)
@@ -93,7 +93,7 @@ func fromShareGPT(turn *jinja.Dict) (*jinja.Dict, *Problem) {
 // JSON: one object with name and arguments, or a list of them. What is neither
 // stays text.
 func functionCallMessage(value string) *jinja.Dict {
-	text := newMessage(assistant, value)
+	text := chat.NewMessage(chat.Assistant, value)
 	v, err := jinja.ParseJSON([]byte(value))
 	if err != nil {
 		return text
@@ -119,7 +119,7 @@ func functionCallMessage(value string) *jinja.Dict {
 	if len(out) == 0 {
 		return text
 	}
-	m := newMessage(assistant, "")
+	m := chat.NewMessage(chat.Assistant, "")
 	m.Set("tool_calls", jinja.NewList(out...))
 	return m
 }

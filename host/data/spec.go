@@ -20,16 +20,14 @@ type Spec struct {
 // A Source is one data block of a run: files, and what becomes of their rows.
 // The zero values of its settings are the defaults.
 type Source struct {
-	// Files are read in this order; see [Files] for what a user may write.
-	Files  []string
+	Files  []string // read in this order
 	Format Format
 	Loss   Loss
-	// AppendEOS adds the end-of-sequence token to documents that do not end
-	// with it.
+	// AppendEOS says which documents get the end-of-sequence token.
 	AppendEOS AppendEOS
 	Overlong  Overlong
 	OnError   OnError
-	// Template renders this source's chats; nil for the model's own.
+	// Template renders this source's chats; nil for the encoder's.
 	Template Template
 }
 
@@ -72,9 +70,10 @@ type AppendEOS string
 const (
 	// AppendAuto is text, and prompt and completion that are strings; a chat's
 	// template ends its turns itself.
-	AppendAuto   AppendEOS = "auto"
-	AppendAlways AppendEOS = "true"
-	AppendNever  AppendEOS = "false"
+	AppendAuto AppendEOS = "auto"
+	// AppendAlways is chats too.
+	AppendAlways AppendEOS = "always"
+	AppendNever  AppendEOS = "never"
 )
 
 // Overlong says what becomes of a document of more than [Spec.MaxLength] tokens.
