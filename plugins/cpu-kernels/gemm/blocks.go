@@ -15,6 +15,9 @@ const (
 	broad = 128
 	// narrow is the same where each item packs its own columns of B.
 	narrow = 128
+	// thin is how many columns B has at most where tiles read A where it is: each
+	// element is read a few times only, and copying it would cost more.
+	thin = 64
 	// packed bounds the packed part of A, and that of B: 8 MiB each.
 	packed = 2 << 20
 	// enough is a number of items that keeps up to 64 threads busy.

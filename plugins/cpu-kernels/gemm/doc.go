@@ -18,8 +18,8 @@
 // K: blocks of 256 (the last of up to 384), each summed by fused multiply-adds from
 // zero, then scaled by alpha and added to C. So a result depends neither on the
 // number of threads nor on how many rows and columns there are beside it, with one
-// exception: up to eight rows times a transposed matrix (package comment of
-// vector.go) are dot products, summed in another order. Between instruction sets
+// exception: up to eight rows times a transposed matrix are dot products (see
+// vector.go), summed in another order. Between instruction sets
 // results differ by rounding.
 //
 // # How the pieces meet

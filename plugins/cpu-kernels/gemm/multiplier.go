@@ -133,8 +133,7 @@ func (m *Multiplier) loop(n int, f func(worker, i int)) {
 // cut decides by shape alone how the product is computed.
 func (m *Multiplier) cut() {
 	p, columns := &m.p, m.kernels.columns
-	// A thin B lets each element of A be read few times: copying it costs more.
-	p.direct = p.a.held == heldFloat32 && (p.n <= narrow || p.m <= highest)
+	p.direct = p.a.held == heldFloat32 && (p.n <= thin || p.m <= highest)
 	p.own = p.m <= highest
 	p.packPanels = narrow / columns
 	wholeBlocks := p.b.held == heldSource && !p.b.transposed

@@ -44,9 +44,13 @@ type failure struct{ value any }
 
 const closed = -1 << 32
 
-// spins is how often a goroutine yields before it sleeps: some tens of
-// microseconds, the time between one loop of a training step and the next.
-const spins = 300
+// A goroutine looks for work spins times before it sleeps, some tens of microseconds:
+// the time between one loop of a training step and the next. It yields rarely, since
+// all that yield at once queue for the scheduler's lock.
+const (
+	spins = 4096
+	yield = 256
+)
 
 // New starts a pool of that many threads; 0 or less means as many as Go may use.
 func New(threads int) *Pool {
@@ -127,12 +131,12 @@ func (p *Pool) loop(n int) {
 
 // wait returns when the last goroutine has left the closed loop.
 func (p *Pool) wait() {
-	for range spins {
+	for i := range spins {
 		select {
 		case <-p.done:
 			return
 		default:
-			runtime.Gosched()
+			rest(i)
 		}
 	}
 	<-p.done
@@ -198,12 +202,12 @@ func (p *Pool) work(worker int, wake chan struct{}) {
 
 // sleep returns when there may be work: true, or false at the pool's end.
 func (p *Pool) sleep(wake chan struct{}) bool {
-	for range spins {
+	for i := range spins {
 		select {
 		case <-wake:
 			return true
 		default:
-			runtime.Gosched()
+			rest(i)
 		}
 	}
 	select {
@@ -211,6 +215,13 @@ func (p *Pool) sleep(wake chan struct{}) bool {
 		return true
 	case <-p.quit:
 		return false
+	}
+}
+
+// rest yields in some of the turns of a loop.
+func rest(i int) {
+	if i%yield == yield-1 {
+		runtime.Gosched()
 	}
 }
 
