@@ -11,7 +11,7 @@ import (
 // set, else sentences of the goldens.
 func prose(b *testing.B) (documents []string, size int64) {
 	b.Helper()
-	text := ""
+	var text string
 	if path := os.Getenv("HONE_BENCH_TEXT"); path != "" {
 		data, err := os.ReadFile(path)
 		if err != nil {
@@ -39,8 +39,8 @@ func prose(b *testing.B) (documents []string, size int64) {
 	return documents, size
 }
 
-// real returns the tokenizers of HONE_TEST_TOKENIZERS, and a small one.
-func real(b *testing.B) map[string][]byte {
+// realFiles returns the tokenizers of HONE_TEST_TOKENIZERS, and a small one.
+func realFiles(b *testing.B) map[string][]byte {
 	b.Helper()
 	g := readGolden(b, "llama3")
 	files := map[string][]byte{"small": g.Tokenizer}
@@ -59,7 +59,7 @@ func real(b *testing.B) map[string][]byte {
 }
 
 func BenchmarkLoad(b *testing.B) {
-	for name, data := range real(b) {
+	for name, data := range realFiles(b) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			for b.Loop() {
@@ -73,7 +73,7 @@ func BenchmarkLoad(b *testing.B) {
 
 func BenchmarkEncode(b *testing.B) {
 	documents, size := prose(b)
-	for name, data := range real(b) {
+	for name, data := range realFiles(b) {
 		tok, err := Load(data)
 		if err != nil {
 			b.Fatal(err)
@@ -118,7 +118,7 @@ func BenchmarkEncode(b *testing.B) {
 
 func BenchmarkDecode(b *testing.B) {
 	documents, size := prose(b)
-	for name, data := range real(b) {
+	for name, data := range realFiles(b) {
 		tok, err := Load(data)
 		if err != nil {
 			b.Fatal(err)

@@ -143,7 +143,8 @@ func (m *bpe) split(dst []piece, word string) ([]piece, error) {
 	}
 	u := unknowns{model: m}
 	for i := 0; i < len(word); {
-		char, size := word[i:i+1], 1
+		var char string
+		size := 1
 		if m.byteLevel {
 			char = string(bytelevel.Char(word[i]))
 		} else {

@@ -27,5 +27,5 @@ func (t *Tokenizer) visible(id int32, skipSpecial bool) (string, bool) {
 	text, ok := t.TokenText(id)
 	// By its text, as the library does: a special token that normalising
 	// changes is shown.
-	return text, ok && !(skipSpecial && t.added.special[text])
+	return text, ok && (!skipSpecial || !t.added.special[text])
 }
