@@ -70,7 +70,7 @@ func (llama) Build(_ context.Context, req *model.BuildRequest) (*graph.Graph, er
 	}
 	b.Scope("")
 	s.Head(b, b.RMSNorm(x, "model.norm", s.Epsilon), req.Untied)
-	return b.Graph()
+	return blocks.Finish(b)
 }
 
 // Interface guard.

@@ -67,7 +67,7 @@ func (mistral) Build(_ context.Context, req *model.BuildRequest) (*graph.Graph, 
 	}
 	b.Scope("")
 	s.Head(b, b.RMSNorm(x, "model.norm", s.Epsilon), req.Untied)
-	return b.Graph()
+	return blocks.Finish(b)
 }
 
 // FromGGUF refuses: no GGUF file says that it is a Mistral.
@@ -82,7 +82,10 @@ func (mistral) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGU
 	if err != nil {
 		return nil, err
 	}
-	keys := s.Decoder.GGUFKeys(s.rope)
+	keys, err := s.Decoder.GGUFKeys(s.rope)
+	if err != nil {
+		return nil, err
+	}
 	factors, err := s.rope.GGUF(keys)
 	if err != nil {
 		return nil, err

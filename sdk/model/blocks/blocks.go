@@ -6,6 +6,7 @@ package blocks
 import (
 	"math"
 
+	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/model/hfconfig"
 	"github.com/honeml/hone/sdk/model/rope"
@@ -140,4 +141,14 @@ func (d Decoder) Head(b *graph.Builder, x graph.ValueID, untied bool) {
 		role, weight = graph.RoleEmbed, graph.Tied(b.Param(EmbedName, []int{d.Vocabulary, d.Hidden}, graph.RoleEmbed))
 	}
 	b.Logits(b.Linear(x, "lm_head", d.Vocabulary, role, weight))
+}
+
+// Finish is the Graph that b has. A mistake in it comes from the configuration: it
+// is a fault.InvalidModel.
+func Finish(b *graph.Builder) (*graph.Graph, error) {
+	g, err := b.Graph()
+	if err != nil {
+		return nil, fault.New(fault.InvalidModel, "%w", err)
+	}
+	return g, nil
 }

@@ -69,6 +69,9 @@ func Read(c *hfconfig.Config, o Options) Settings {
 		s.Width = 2
 	}
 	if s.Width < 2 || s.Width > o.HeadWidth || s.Width%2 != 0 {
+		if partial == 1 {
+			c.Failf("head_dim", "heads of %d columns cannot be rotated in pairs", o.HeadWidth)
+		}
 		c.Failf("partial_rotary_factor", "%v of a head of %d columns is no even number of them", partial, o.HeadWidth)
 		s.Width = 2
 	}

@@ -147,7 +147,7 @@ func TestMistakes(t *testing.T) {
 		{"llama3 lacks a key", `{"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1}}`, `config.json: rope_scaling.high_freq_factor: is missing, rope type "llama3" needs it`},
 		{"llama3, factors the wrong way round", `{"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4}}`, `config.json: rope_scaling.high_freq_factor: 4 is not above low_freq_factor 4`},
 		{"an attention factor of 0", `{"rope_scaling": {"rope_type": "yarn", "factor": 8, "attention_factor": 0}}`, `config.json: rope_scaling.attention_factor: 0 is not above 0`},
-		{"an odd head", `{"head_dim": 7}`, `config.json: partial_rotary_factor: 1 of a head of 7 columns is no even number of them`},
+		{"an odd head", `{"head_dim": 7}`, `config.json: head_dim: heads of 7 columns cannot be rotated in pairs`},
 		{"more than a head", `{"head_dim": 8, "partial_rotary_factor": 2}`, `config.json: partial_rotary_factor: 2 of a head of 8 columns is no even number of them`},
 		{"a huge head", `{"head_dim": 1000000}`, `config.json: head_dim: heads of 1000000 columns, at most 4096 are allowed`},
 		{"a long factor that is text", `{"rope_scaling": {"type": "longrope", "long_factor": "x", "short_factor": [1]}}`, `config.json: rope_scaling.long_factor: "x" is not a list of numbers`},
