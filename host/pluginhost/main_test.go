@@ -20,39 +20,44 @@ import (
 	"github.com/honeml/hone/sdk/plugin"
 )
 
-// badPlugin is the binary of testdata/badplugin, built once.
-var badPlugin string
-
 func TestMain(m *testing.M) {
 	if path := os.Getenv("PLUGINHOST_TEST_HELPER"); path != "" {
 		helperHost(path)
 		return
 	}
-	os.Exit(buildAndRun(m))
+	code := m.Run()
+	if builtIn != "" {
+		os.RemoveAll(builtIn)
+	}
+	os.Exit(code)
 }
 
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "pluginhost")
+// builtIn is the folder of the binary of testdata/badplugin, once there is one.
+var builtIn string
+
+// badPlugin builds that binary once and gives its path.
+var badPlugin = sync.OnceValues(func() (string, error) {
+	var err error
+	if builtIn, err = os.MkdirTemp("", "pluginhost"); err != nil {
+		return "", err
+	}
+	path := filepath.Join(builtIn, "badplugin")
+	output, err := exec.Command("go", "build", "-o", path, "./testdata/badplugin").CombinedOutput()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return "", fmt.Errorf("building testdata/badplugin: %w\n%s", err, output)
 	}
-	defer os.RemoveAll(dir)
-	badPlugin = filepath.Join(dir, "badplugin")
-	build := exec.Command("go", "build", "-o", badPlugin, "./testdata/badplugin")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "building testdata/badplugin:", err)
-		return 1
-	}
-	return m.Run()
-}
+	return path, nil
+})
 
 // install links the bad plugin into dir under the names of plugins.
-func install(t *testing.T, dir string, folders ...string) {
+func install(t testing.TB, dir string, folders ...string) {
 	t.Helper()
+	binary, err := badPlugin()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, folder := range folders {
-		if err := os.Link(badPlugin, filepath.Join(dir, Prefix+folder)); err != nil {
+		if err := os.Link(binary, filepath.Join(dir, Prefix+folder)); err != nil {
 			t.Fatal(err)
 		}
 	}

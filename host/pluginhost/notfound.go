@@ -35,7 +35,10 @@ func (e *NotFoundError) Error() string {
 
 // Nearest is the installed name that may be meant, or "".
 func (e *NotFoundError) Nearest() string {
-	best, distance := "", 1+max(1, len(e.Name)/3)
+	best, distance := "", 2 // more than a letter only in longer names; two letters swapped count as two
+	if len(e.Name) > 3 {
+		distance = 1 + max(2, len(e.Name)/3)
+	}
 	for _, name := range e.Installed {
 		if d := levenshtein.Distance(e.Name, name, nil); d < distance {
 			best, distance = name, d

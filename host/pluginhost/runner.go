@@ -41,7 +41,7 @@ type childProcess struct {
 	started bool
 	reaping bool // the process has ended: its id may be another's
 	closing bool // the host ends it
-	killed  bool // by the host, while it ran
+	killed  bool // by the host, while it ran or before
 }
 
 func newChildProcess(p Plugin, log *logSink) *childProcess {
@@ -76,15 +76,23 @@ func (c *childProcess) Start(context.Context) error {
 			return &ChecksumError{Plugin: c.plugin.String(), Path: c.plugin.Path, Want: c.plugin.Checksum}
 		}
 	}
+	if c.wasKilled() {
+		return errAbandoned
+	}
 	if err := c.startRetrying(); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	c.started = true
+	if c.killed { // meanwhile
+		_ = killGroup(c.cmd)
+	}
 	c.mu.Unlock()
 	go c.wait()
 	return nil
 }
+
+var errAbandoned = errors.New("the start was abandoned")
 
 // startRetrying starts the command. A binary that was written a moment ago, as by an
 // installer, can be open for writing in a process that is just being forked.
@@ -151,10 +159,13 @@ func (c *childProcess) Wait(ctx context.Context) error {
 func (c *childProcess) Kill(context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.started || c.reaping {
+	if c.reaping {
 		return nil
 	}
 	c.killed = true
+	if !c.started {
+		return nil // Start sees it
+	}
 	return killGroup(c.cmd)
 }
 

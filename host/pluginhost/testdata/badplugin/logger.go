@@ -50,6 +50,7 @@ func (l *badLogger) Open(ctx context.Context, run *logger.Run) (*logger.Opened, 
 	case "stop":
 		hold(arg)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		select {}
 	case "hang":
 		hold(arg)
 		select {}
