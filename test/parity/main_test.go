@@ -1,0 +1,92 @@
+package parity
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/honeml/hone/host/pluginhost"
+	"github.com/honeml/hone/sdk/model"
+	"github.com/honeml/hone/sdk/plugin"
+)
+
+// binaries is the folder of the built plugins.
+var binaries string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "parity")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	for _, name := range []string{"model-llama", "model-mistral", "cpu-kernels"} {
+		build := exec.Command("go", "build", "-o", filepath.Join(dir, pluginhost.Prefix+name), "../../plugins/"+name)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			fmt.Fprintf(os.Stderr, "building %s: %v\n", name, err)
+			return 1
+		}
+	}
+	binaries = dir
+	return m.Run()
+}
+
+func catalog() *pluginhost.Catalog {
+	return pluginhost.NewCatalog(pluginhost.CatalogOptions{
+		Directories: []pluginhost.Directory{{Path: binaries, Asked: true}}, CacheFolder: filepath.Join(binaries, "cache"),
+	})
+}
+
+// plugins finds and starts model plugins for basemodel.
+type plugins struct{ t *testing.T }
+
+// Model starts the plugin that answers for the architecture.
+func (p plugins) Model(ctx context.Context, architecture string, gguf bool) (model.Model, func(), error) {
+	find := func(ctx context.Context, name string) (pluginhost.ModelPlugin, error) {
+		return catalog().ModelFor(ctx, name)
+	}
+	if gguf {
+		find = catalog().ModelForGGUF
+	}
+	found, err := find(ctx, architecture)
+	if err != nil {
+		return nil, nil, err
+	}
+	process := start(p.t, found.Plugin)
+	return process.Model(), func() {}, nil
+}
+
+// modelPlugin starts the model plugin of that name.
+func modelPlugin(t *testing.T, name string) model.Model {
+	t.Helper()
+	found, err := catalog().Find(plugin.Model, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return start(t, found).Model()
+}
+
+// start starts a plugin that ends with the test.
+func start(t *testing.T, p pluginhost.Plugin) *pluginhost.Process {
+	t.Helper()
+	process, err := pluginhost.Start(t.Context(), p, pluginhost.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := process.Close(ctx); err != nil {
+			t.Errorf("%s: %v", p, err)
+		}
+	})
+	return process
+}
