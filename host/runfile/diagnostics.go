@@ -82,6 +82,24 @@ func (d Diagnostics) sort() Diagnostics {
 	return d
 }
 
+// maxDiagnostics is how many are shown of one file: nobody reads more, and each
+// shows its source.
+const maxDiagnostics = 30
+
+// first keeps the first diagnostics, errors before warnings, and says how many
+// there are beside them.
+func (d Diagnostics) first(most int) Diagnostics {
+	more := len(d.List) - most
+	if more <= 0 {
+		return d
+	}
+	slices.SortStableFunc(d.List, func(a, b *hcl.Diagnostic) int { return int(a.Severity) - int(b.Severity) })
+	d.List = append(d.List[:most:most], &hcl.Diagnostic{
+		Severity: d.List[0].Severity, Summary: fmt.Sprintf("And %d more", more), Detail: "They are shown once some of these are settled.",
+	})
+	return d
+}
+
 // problem is an error at a place.
 func problem(at hcl.Range, summary, detail string) *hcl.Diagnostic {
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: &at}

@@ -95,7 +95,7 @@ func load(ctx context.Context, name, full string, src []byte, options Options) (
 	for _, f := range l.files {
 		f.Bytes = l.eval.Mask(f.Bytes)
 	}
-	diags := Diagnostics{List: l.diags, Files: l.files}.sort()
+	diags := Diagnostics{List: l.diags, Files: l.files}.sort().first(maxDiagnostics)
 	if diags.HasErrors() {
 		return nil, diags
 	}

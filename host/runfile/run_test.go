@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -334,6 +336,47 @@ func TestFormat(t *testing.T) {
 	if !diags.HasErrors() || !bytes.Equal(got, broken) || !strings.Contains(diags.Err().Error(), "x.hcl:") {
 		t.Errorf("got %q, %v", got, diags.Err())
 	}
+}
+
+// Whatever fills a file, it is read, and what is wrong with it shown, in a moment.
+func TestLargeFiles(t *testing.T) {
+	const size, lines = 64 << 10, 2500 // a quarter of what is read
+	inRun := func(text string) string { return "run \"x\" {\n" + text + "\n}\n" }
+	tests := []struct{ name, text string }{
+		{"blocks", strings.Repeat("a {}\n", lines)}, {"runs", strings.Repeat("run \"a\" {}\n", lines)},
+		{"variables", numbered("variable \"v%d\" {}\n", lines)}, {"locals", "locals {\n" + numbered("l%d = 1\n", lines) + "}\n"},
+		{"a chain of locals", "locals {\n" + numbered("l%[1]d = local.l%[2]d\n", lines) + "}\n"},
+		{"blocks of a run", inRun(strings.Repeat("train {}\n", lines))}, {"labels", inRun("adapter " + strings.Repeat("\"a\" ", size/4) + "{}")},
+		{"data", inRun(strings.Repeat("data \"train\" {}\n", lines))}, {"loggers", inRun(numbered("logger \"l%d\" {}\n", lines))},
+		{"metrics", inRun(numbered("metric \"m%d\" { value = loss }\n", size/40))},
+		{"attributes", inRun("model {\n" + numbered("a%d = 1\n", lines) + "}")}, {"prompts", inRun("evaluate { prompts = [" + strings.Repeat("1,", size/2) + "] }")},
+		{"keys", inRun("logger \"wandb\" { labels = { " + numbered("k%d = \"\", ", size/14) + " } }")}, {"quotes", strings.Repeat("\"", size)},
+		{"lines", strings.Repeat("\n", size)}, {"heredocs", strings.Repeat("a = <<E\nE\n", lines/2)}, {"comments", strings.Repeat("/*", size/2)}, {"slashes", strings.Repeat("/", size)},
+		{"garbage", strings.Repeat("}])", size/3)}, {"templates", "locals { a = \"" + strings.Repeat("${a}", size/4) + "\" }"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			run, diags := loadText(t, tt.text)
+			if run != nil || len(diags.List) == 0 || len(diags.List) > 31 {
+				t.Fatalf("got %d diagnostics", len(diags.List))
+			}
+			if err := diags.Write(io.Discard, 80, false); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func numbered(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if strings.Contains(format, "%[2]") {
+			fmt.Fprintf(&b, format, i, i+1)
+		} else {
+			fmt.Fprintf(&b, format, i)
+		}
+	}
+	return b.String()
 }
 
 func TestControlCharactersAreNotWritten(t *testing.T) {

@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"bytes"
 	"fmt"
 	"math/big"
 	"slices"
@@ -22,6 +23,7 @@ const (
 	maxOperators = 4000 // operators, each of which can nest the one before it
 	maxSteps     = 20000
 	maxControls  = 500 // %{ if } and %{ for }, which nest without brackets
+	maxLines     = 10000
 )
 
 // Parse parses a file of blocks and attributes. The file is returned, for its
@@ -86,6 +88,10 @@ func checkSource(filename string, src []byte, expression bool) hcl.Diagnostics {
 	if len(src) > MaxSourceBytes {
 		return refuse(start, "File too large", fmt.Sprintf(
 			"It has %d bytes; at most %d are read. Long texts and data belong in files of their own.", len(src), MaxSourceBytes))
+	}
+	if n := bytes.Count(src, []byte("\n")); n > maxLines {
+		return refuse(start, "File too large", fmt.Sprintf(
+			"It has %d lines; at most %d are read. Long texts and data belong in files of their own.", n, maxLines))
 	}
 	if !utf8.Valid(src) {
 		return refuse(start, "Not a text file", "The file is not UTF-8.")
