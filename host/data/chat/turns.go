@@ -15,7 +15,8 @@ import (
 // A turn is what the model is to write when it is given the text before it with
 // the generation prompt: from the end of that prompt through the mark that ends
 // the turn, and its newline if the template puts one. That is also where the
-// generation blocks of the templates lie that TRL trains with.
+// generation blocks of the templates lie that TRL trains with, but that some of
+// those mark a part of the prompt too.
 //
 // Most templates render a conversation so that its first messages render to the
 // beginning of the text (byPrefix): the turn of message i lies between the

@@ -23,7 +23,14 @@ func lower(s string) string {
 	if isASCII(s) {
 		return strings.ToLower(s)
 	}
-	return cases.Lower(language.Und).String(s)
+	if !strings.Contains(s, "Σ") {
+		return cases.Lower(language.Und).String(s)
+	}
+	var out strings.Builder
+	for i, r := range s {
+		out.WriteString(lowerCharacter(s, i, r))
+	}
+	return out.String()
 }
 
 // titleCharacter is the titlecase of one character.
@@ -38,7 +45,16 @@ func casefold(s string) string {
 	if isASCII(s) {
 		return strings.ToLower(s)
 	}
-	return cases.Fold().String(s)
+	return strings.Map(func(r rune) rune {
+		// The letters of Cherokee fold to capitals.
+		switch {
+		case r >= 0xab70 && r <= 0xabbf:
+			return r - 0xab70 + 0x13a0
+		case r >= 0x13f8 && r <= 0x13fd:
+			return r - 8
+		}
+		return r
+	}, cases.Fold().String(s))
 }
 
 // capitalize makes the first character titlecase and the rest lowercase.
@@ -60,7 +76,7 @@ func capitalize(s string) string {
 func lowerCharacter(s string, i int, r rune) string {
 	c := s[i : i+utf8.RuneLen(r)]
 	if r != 'Σ' {
-		return lower(c)
+		return cases.Lower(language.Und).String(c)
 	}
 	if endsWord(s[:i], s[i+len(c):]) {
 		return "ς"

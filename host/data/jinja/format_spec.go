@@ -107,7 +107,13 @@ func (rt *renderer) format(v Value, specification string) (string, error) {
 	if s, ok := v.(String); ok {
 		return rt.formatText(s.Text, &spec)
 	}
+	if spec.kind == 'n' && spec.grouping != 0 {
+		return "", failf("the format 'n' groups digits itself")
+	}
 	if spec.kind == 'c' {
+		if spec.precision >= 0 || spec.sign != 0 || spec.alternate || spec.grouping != 0 {
+			return "", failf("the format 'c' takes no sign, precision or grouping")
+		}
 		c, err := character(v)
 		if err != nil {
 			return "", err
@@ -318,13 +324,9 @@ func floatDigits(f float64, spec *formatSpec) (string, error) {
 	}
 	switch kind {
 	case 'f', 'F', '%':
-		s := strconv.FormatFloat(f, 'f', precision, 64)
-		if spec.alternate && precision == 0 {
-			s += "."
-		}
-		return s, nil
+		return pointed(strconv.FormatFloat(f, 'f', precision, 64), spec.alternate), nil
 	case 'e', 'E':
-		return strconv.FormatFloat(f, kind, precision, 64), nil
+		return pointed(strconv.FormatFloat(f, kind, precision, 64), spec.alternate), nil
 	case 'g', 'G', 'n', 0:
 		return generalFloat(f, kind, precision, spec.alternate), nil
 	}
@@ -343,18 +345,33 @@ func generalFloat(f float64, kind byte, precision int, alternate bool) string {
 	if kind == 0 {
 		limit = precision - 1
 	}
-	if f != 0 && (exponent < -4 || exponent >= limit) {
+	if alternate {
+		exponential = pointed(exponential, true)
+		at = strings.IndexByte(exponential, 'e')
+	}
+	if exponent < -4 || exponent >= limit {
 		s := trimZeros(exponential[:at], alternate) + exponential[at:]
 		if kind == 'G' {
 			s = strings.ToUpper(s)
 		}
 		return s
 	}
-	s := trimZeros(strconv.FormatFloat(f, 'f', max(precision-1-exponent, 0), 64), alternate)
+	s := pointed(trimZeros(strconv.FormatFloat(f, 'f', max(precision-1-exponent, 0), 64), alternate), alternate)
 	if kind == 0 && !strings.Contains(s, ".") {
 		s += ".0"
 	}
 	return s
+}
+
+// pointed is a number with a point, if it must have one.
+func pointed(s string, must bool) string {
+	if !must || strings.Contains(s, ".") {
+		return s
+	}
+	if at := strings.IndexAny(s, "eE"); at >= 0 {
+		return s[:at] + "." + s[at:]
+	}
+	return s + "."
 }
 
 func trimZeros(s string, keep bool) string {

@@ -52,7 +52,7 @@ func nameLength(s string) int {
 
 // isNamePart is a character that identifiers may have after their first.
 func isNamePart(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.Nl, unicode.Nd, unicode.Mn, unicode.Mc, unicode.Pc, unicode.Other_ID_Continue)
+	return unicode.In(r, unicode.L, unicode.Nl, unicode.Nd, unicode.Mn, unicode.Mc, unicode.Pc, unicode.Other_ID_Start, unicode.Other_ID_Continue)
 }
 
 // isIdentifier is str.isidentifier.

@@ -140,7 +140,6 @@ func (p *percentFormat) named() (Value, error) {
 }
 
 func (p *percentFormat) flags(spec *formatSpec) {
-	spec.align = '>'
 	for p.rest != "" {
 		switch p.rest[0] {
 		case '-':

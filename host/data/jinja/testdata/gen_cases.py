@@ -522,6 +522,21 @@ GROUPS = {
         "{{ '%a' % 'é' }} {{ '%ld' % 5 }} {{ '%05s|' % 'a' }} {{ '%#o' % 0 }}",
         "{{ '%-05d|%0+5d|%+ d' % (3, 3, 3) }} {{ '%5.3d|%-5.3d|%05.3d|' % (7, 7, 7) }} {{ '%08.3x|%#8x|%#08x|' % (255, 255, 255) }}",
     ],
+    'formats of numbers': [
+        "{{ '% 012G|%0+12g|%+012.1f|%0 12.3E|%-+8d|' % (-8, 44, -0.0009, -294, 7) }}",
+        "{{ '%+#.0e|%#.1g|%#.0f|% #12.0E' % (1e17, 0, 3, 2.5) }}",
+        "{{ '{:.1}|{:#.0G}|{:>>12.0}|{:012.0}'.format(0.0, 587, 0.0, -0.0) }}",
+        "{{ '{:+c}'.format(65) }}",
+        "{{ '{:.1c}'.format(65) }}",
+        "{{ '{:_n}'.format(65) }}",
+        "{{ '{:#c}'.format(65) }}",
+    ],
+    'letters of many scripts': [
+        "{{ 'Ꭰꭰᏸ'.casefold() }} {{ 'ẞŉİΐ'.casefold() }} {{ 'ªʰⅷⓐ'.upper() }}",
+        "{{ '²\u2003\u0345Σ'.lower() }} {{ 'aΣ\u00ad'.lower() }} {{ \"aΣ'b\".lower() }} {{ 'a.Σ'.title() }}",
+        "{{ 'ﬁ ﬂ ΐ ᾳ ǆ ǅ Ǆ'.title() }} {{ 'ᾳbc'.capitalize() }} {{ 'ǆ'.swapcase() }} {{ 'ǅ'.swapcase() }}",
+        "{{ '٣४'.isdecimal() }} {{ '²①'.isdigit() }} {{ '½Ⅷ五'.isnumeric() }} {{ '℘x·'.isidentifier() }} {{ 'ªⓐ'.islower() }} {{ 'ͅ'.islower() }}",
+    ],
     'filters on text': [
         '{{ \'hello world\'|upper }} {{ \'HELLO\'|lower }} {{ \'hello WORLD\'|capitalize }} {{ "hello-world (foo) they\'re"|title }} {{ 1.5|upper }} {{ none|upper }} {{ [1, \'a\']|upper }} {{ true|lower }}',
         "{{ '  a  '|trim }}| {{ 'xxaxx'|trim('x') }} {{ 5|trim }} {{ ' a'|trim(none) }}| {{ 'abc'|trim(chars='ac') }}",
