@@ -62,8 +62,8 @@ func printable(src []byte) []byte {
 	return out
 }
 
-// sort brings diagnostics into the order of the source. Those without a place
-// come first.
+// sort brings diagnostics into the order of the source, the same every time. Those
+// without a place come first.
 func (d Diagnostics) sort() Diagnostics {
 	slices.SortStableFunc(d.List, func(a, b *hcl.Diagnostic) int {
 		switch {
@@ -77,7 +77,10 @@ func (d Diagnostics) sort() Diagnostics {
 		if c := strings.Compare(a.Subject.Filename, b.Subject.Filename); c != 0 {
 			return c
 		}
-		return a.Subject.Start.Byte - b.Subject.Start.Byte
+		if c := a.Subject.Start.Byte - b.Subject.Start.Byte; c != 0 {
+			return c
+		}
+		return strings.Compare(a.Summary+a.Detail, b.Summary+b.Detail)
 	})
 	return d
 }
