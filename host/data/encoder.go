@@ -37,12 +37,23 @@ const chatTemplateHint = `set data.chat_template to a template (a .jinja file, o
 
 // Prompt is what a model is given to answer a question: with a chat template the
 // question as the user's message and the beginning of the answer, without one
-// the text itself.
+// the text itself, open at its end.
 func (e *Encoder) Prompt(ctx context.Context, question string) ([]int32, error) {
-	if e.Template == nil {
-		return e.Tokenizer.AppendIDs(nil, question, tokenizer.Options{AddSpecial: true})
+	if e.Template != nil {
+		return e.ChatPrompt(ctx, chat.Conversation{Messages: []*jinja.Dict{chat.NewMessage("user", question)}})
 	}
-	return e.ChatPrompt(ctx, chat.Conversation{Messages: []*jinja.Dict{chat.NewMessage("user", question)}})
+	ids, err := e.Tokenizer.AppendIDs(nil, question, tokenizer.Options{AddSpecial: true})
+	if err != nil {
+		return nil, err
+	}
+	bare, err := e.Tokenizer.AppendIDs(nil, question, tokenizer.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if n := len(ids); n > 0 && ids[n-1] == e.EOS && (len(bare) == 0 || bare[len(bare)-1] != e.EOS) {
+		ids = ids[:n-1] // some tokenizers close every text
+	}
+	return withoutSecondBOS(ids, question, e.Tokenizer), nil
 }
 
 // ChatPrompt is a chat up to where the assistant is to go on.

@@ -188,7 +188,7 @@ func TestOverlong(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(string(test.overlong), func(t *testing.T) {
-			encoder := &Encoder{Tokenizer: byteTokenizer(t), EOS: 256}
+			encoder := &Encoder{Tokenizer: byteTokenizer(t, "null"), EOS: 256}
 			set, report, err := load(t, encoder, 10, Source{Overlong: test.overlong, OnError: ErrorSkip}, "a.jsonl", rows)
 			if err != nil {
 				t.Fatal(err)
@@ -212,7 +212,7 @@ func TestOverlong(t *testing.T) {
 		})
 	}
 	t.Run("stop", func(t *testing.T) {
-		encoder := &Encoder{Tokenizer: byteTokenizer(t), EOS: 256}
+		encoder := &Encoder{Tokenizer: byteTokenizer(t, "null"), EOS: 256}
 		_, _, err := load(t, encoder, 10, Source{Overlong: OverlongStop, OnError: ErrorSkip}, "a.jsonl", rows)
 		var problems *ProblemsError
 		if !errors.As(err, &problems) || problems.Count != 3 || !strings.Contains(err.Error(), "a.jsonl:1: 21 tokens, 11 more than the 10") ||
@@ -222,8 +222,9 @@ func TestOverlong(t *testing.T) {
 	})
 }
 
-// byteTokenizer has a token for each byte of ASCII, and <|im_end|>.
-func byteTokenizer(t testing.TB) *tokenizer.Tokenizer {
+// byteTokenizer has a token for each character of ASCII that is printed, and
+// <|im_end|>, with the id 256.
+func byteTokenizer(t testing.TB, postProcessor string) *tokenizer.Tokenizer {
 	t.Helper()
 	var vocabulary []string
 	for c := '!'; c <= '~'; c++ {
@@ -231,7 +232,7 @@ func byteTokenizer(t testing.TB) *tokenizer.Tokenizer {
 	}
 	tok, err := tokenizer.Load([]byte(`{"version": "1.0", "added_tokens": [{"id": 256, "content": "<|im_end|>", "special": true}],
 		"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
-		"decoder": {"type": "ByteLevel"},
+		"decoder": {"type": "ByteLevel"}, "post_processor": ` + postProcessor + `,
 		"model": {"type": "BPE", "vocab": {` + strings.Join(vocabulary, ", ") + `, "<|im_end|>": 256}, "merges": []}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -363,6 +364,40 @@ func TestNotes(t *testing.T) {
 				t.Errorf("notes %q, want …%s…", got, test.want)
 			}
 		})
+	}
+}
+
+// A tokenizer that puts ^ before every text and <|im_end|> behind it.
+func TestTokenizerThatClosesTexts(t *testing.T) {
+	encoder := &Encoder{EOS: 256, Tokenizer: byteTokenizer(t, `{"type": "TemplateProcessing", "pair": [],
+		"single": [{"SpecialToken": {"id": "^", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "<|im_end|>", "type_id": 0}}],
+		"special_tokens": {"^": {"id": "^", "ids": [94], "tokens": ["^"]}, "<|im_end|>": {"id": "<|im_end|>", "ids": [256], "tokens": ["<|im_end|>"]}}}`)}
+	rows := `{"text": "ab"}` + "\n" + `{"text": "^ab"}` + "\n" + `{"prompt": "ab", "completion": "c"}` + "\n" + `{"prompt": "^ab", "completion": "c"}`
+	set, report, err := load(t, encoder, 10, Source{}, "a.jsonl", rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, doc := range set.Documents {
+		got = append(got, learnedMarks(t, encoder.Tokenizer, doc))
+	}
+	want := []string{"^⟦ab<|im_end|>⟧", "^⟦ab<|im_end|>⟧", "^ab⟦c<|im_end|>⟧", "^ab⟦c<|im_end|>⟧"}
+	if !reflect.DeepEqual(got, want) || len(report.Notes) > 0 {
+		t.Errorf("got  %q, notes %q\nwant %q", got, report.Notes, want)
+	}
+	for _, question := range []string{"ab", "^ab", "ab<|im_end|>", ""} {
+		ids, err := encoder.Prompt(t.Context(), question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := encoder.Tokenizer.(*tokenizer.Tokenizer).Decode(ids, false)
+		want := "^" + strings.TrimPrefix(question, "^")
+		if question == "ab<|im_end|>" {
+			want += "<|im_end|>"
+		}
+		if err != nil || text != want {
+			t.Errorf("the prompt of %q is %q, want %q (%v)", question, text, want, err)
+		}
 	}
 }
 
