@@ -1,0 +1,68 @@
+package parity
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/honeml/hone/host/export"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/adapt"
+)
+
+// TestConfigForms: the configurations of before transformers 5 give the same Graph
+// as those that it writes.
+func TestConfigForms(t *testing.T) {
+	compared := 0
+	for _, name := range cases(t) {
+		g := readGolden(t, name)
+		if !exists(filepath.Join(g.Folder, "config_old.json")) {
+			continue
+		}
+		compared++
+		t.Run(name, func(t *testing.T) {
+			older := open(t, g.checkpoint(t, "config_old.json"), g.MaxLength).Graph.Text()
+			if newer := open(t, g.checkpoint(t, "config.json"), g.MaxLength).Graph.Text(); older != newer {
+				t.Errorf("the older form gives\n%s\nthe newer\n%s", older, newer)
+			}
+		})
+	}
+	if compared < 4 {
+		t.Errorf("only %d cases have both forms", compared)
+	}
+}
+
+// TestAdapterConfig: what PEFT wrote of each adapter is read as the same adapter,
+// and what hone writes is read back as it too.
+func TestAdapterConfig(t *testing.T) {
+	for _, name := range cases(t) {
+		g := readGolden(t, name)
+		if g.Adapter == nil {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			m, want, _ := openCase(t, g)
+			lora, err := export.ReadAdapterConfig(filepath.Join(g.Folder, "start"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameAdapter(t, m.Graph, lora, want)
+			dir := t.TempDir()
+			writeAdapterConfig(t, dir, want, g)
+			if lora, err = export.ReadAdapterConfig(dir); err != nil {
+				t.Fatal(err)
+			}
+			sameAdapter(t, m.Graph, lora, want)
+		})
+	}
+}
+
+func sameAdapter(t *testing.T, g *graph.Graph, lora adapt.LoRA, want *graph.Graph) {
+	t.Helper()
+	got, err := adapt.Apply(g, lora)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Text() != want.Text() {
+		t.Errorf("%+v gives\n%s\nwant\n%s", lora, got.Text(), want.Text())
+	}
+}

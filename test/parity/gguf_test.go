@@ -1,0 +1,207 @@
+package parity
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/honeml/hone/host/basemodel"
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/model"
+	"github.com/honeml/hone/sdk/weights"
+	"github.com/honeml/hone/sdk/weights/dtype"
+	"github.com/honeml/hone/sdk/weights/gguf"
+	"github.com/honeml/hone/sdk/weights/tensorfile"
+)
+
+// ggufCases are cases whose models a GGUF file can say, with what is changed in
+// their configurations so that it can.
+var ggufCases = map[string]struct{ from, to string }{
+	"llama":     {},
+	"full-tied": {},
+	"linear":    {},
+	"yarn":      {},
+	"llama3":    {},
+	"bfloat16":  {},
+	"bias":      {`"hidden_act": "gelu"`, `"hidden_act": "silu"`},
+}
+
+// TestGGUF writes checkpoints as GGUF files, as model-llama says that they are
+// written, and opens these as models: the log-probabilities are the checkpoint's.
+func TestGGUF(t *testing.T) {
+	for name, change := range ggufCases {
+		t.Run(name, func(t *testing.T) {
+			g := readGolden(t, name)
+			dir := g.checkpoint(t, "config.json")
+			if change.from != "" {
+				edit(t, filepath.Join(dir, "config.json"), change.from, change.to)
+			}
+			m := open(t, dir, g.MaxLength)
+			path := filepath.Join(t.TempDir(), "model.gguf")
+			writeGGUF(t, m, path)
+			want := scoreModel(t, m, g)
+			within(t, "log-probabilities of the file", scoreModel(t, open(t, path, g.MaxLength), g), want, exactTolerance)
+			if base, ok := g.tensors["logits/base"]; ok && change.from == "" {
+				within(t, "log-probabilities of the checkpoint", want, logProbs(base, g.Probes...), logitsTolerance)
+			}
+		})
+	}
+}
+
+func edit(t *testing.T, path, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), from) {
+		t.Fatalf("%s lacks %s", path, from)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(data), from, to, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// scoreModel is the log-probabilities of the case's probes under a bare model.
+func scoreModel(t *testing.T, m *basemodel.Model, g *golden) []float32 {
+	t.Helper()
+	s := bind(t, setup{model: m, graph: m.Graph, maxLength: g.MaxLength})
+	return s.score("", pack(g.Probes...))
+}
+
+// toGGUF asks model-llama how a checkpoint is written.
+func toGGUF(t *testing.T, m *basemodel.Model) (*model.ToGGUFResponse, error) {
+	t.Helper()
+	return modelPlugin(t, "llama").ToGGUF(t.Context(), &model.ToGGUFRequest{
+		Configuration: m.Configuration, Tensors: m.Checkpoint.Names(),
+	})
+}
+
+// writeGGUF writes a checkpoint as a GGUF file in float32.
+func writeGGUF(t *testing.T, m *basemodel.Model, path string) {
+	t.Helper()
+	answer, err := toGGUF(t, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []gguf.KeyValue{{Key: "general.name", Value: "tiny"}}
+	for _, key := range slices.Sorted(maps.Keys(answer.Metadata)) {
+		keys = append(keys, gguf.KeyValue{Key: key, Value: answer.Metadata[key]})
+	}
+	var specs []tensorfile.Spec
+	values := make([][]float32, len(answer.Tensors))
+	for i, tensor := range answer.Tensors {
+		shape := []int{len(tensor.Values)}
+		values[i] = tensor.Values
+		if tensor.Source != nil {
+			values[i], shape = evaluate(t, m, tensor)
+		}
+		specs = append(specs, tensorfile.Spec{Name: tensor.Name, DType: dtype.F32, Shape: shape})
+	}
+	w, err := gguf.Create(path, keys, specs, tensorfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for i, tensor := range answer.Tensors {
+		out, err := w.Tensor(tensor.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := out.WriteFloat32(values[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func evaluate(t *testing.T, m *basemodel.Model, tensor model.GGUFTensor) (values []float32, shape []int) {
+	t.Helper()
+	array, err := weights.Resolve(m.Checkpoint, tensor.Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 1
+	for _, d := range array.Shape() {
+		n *= d
+	}
+	values = make([]float32, n)
+	if err := array.Float32(values, 0); err != nil {
+		t.Fatal(err)
+	}
+	return values, array.Shape()
+}
+
+// TestGGUFCannotSay: models that a GGUF file would make another of are refused, by
+// the plugin's process as in the process.
+func TestGGUFCannotSay(t *testing.T) {
+	for name, want := range map[string]string{
+		"dynamic": `rope type "dynamic" has no place in a GGUF file of this architecture`,
+		"bias":    "hidden_act: a GGUF file of this architecture cannot say that the activation is gelu: it would be read as silu",
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := readGolden(t, name)
+			_, err := toGGUF(t, open(t, g.checkpoint(t, "config.json"), g.MaxLength))
+			if err == nil || err.Error() != want || !errors.Is(err, fault.Unsupported) {
+				t.Errorf("%v, want %s", err, want)
+			}
+		})
+	}
+}
+
+// TestGGUFInPython: the gguf package reads the files that hone writes, and
+// transformers finds in them the configuration and the logits of the checkpoint.
+func TestGGUFInPython(t *testing.T) {
+	if os.Getenv(pythonEnv) == "" {
+		t.Skipf("%s names no Python", pythonEnv)
+	}
+	type request struct {
+		File      string    `json:"file"`
+		Model     string    `json:"model"`
+		Documents [][]int32 `json:"documents"`
+	}
+	type answer struct {
+		Keys         map[string]string // types by key
+		Tensors      map[string][]int  // row-major shapes by name
+		Differing    []string          // keys of the configuration
+		LogProbs     []float64         `json:"log_probs"`
+		WantLogProbs []float64         `json:"want_log_probs"`
+	}
+	names := []string{"llama", "full-tied"} // transformers reads no scaling of RoPE from GGUF
+	var requests []request
+	for _, name := range names {
+		g := readGolden(t, name)
+		dir := g.checkpoint(t, "config.json")
+		path := filepath.Join(t.TempDir(), "model.gguf")
+		writeGGUF(t, open(t, dir, g.MaxLength), path)
+		requests = append(requests, request{path, dir, g.Probes})
+	}
+	var answers []answer
+	python(t, "check_gguf.py", requests, &answers)
+	for i, name := range names {
+		t.Run(name, func(t *testing.T) {
+			a := answers[i]
+			within(t, "log-probabilities of the file in transformers", a.LogProbs, a.WantLogProbs, exactTolerance)
+			if len(a.Differing) > 0 {
+				t.Errorf("the configurations differ in %v", a.Differing)
+			}
+			for key, want := range map[string]string{
+				"llama.block_count": "UINT32", "llama.rope.freq_base": "FLOAT32", "llama.attention.layer_norm_rms_epsilon": "FLOAT32",
+				"general.architecture": "STRING",
+			} {
+				if a.Keys[key] != want {
+					t.Errorf("%s is %q, want %s", key, a.Keys[key], want)
+				}
+			}
+			if got := a.Tensors["blk.1.ffn_down.weight"]; !slices.Equal(got, []int{32, 48}) {
+				t.Errorf("blk.1.ffn_down.weight has shape %v", got)
+			}
+		})
+	}
+}
