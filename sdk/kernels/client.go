@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/honeml/hone/sdk/config"
+	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/internal/wire"
 	pb "github.com/honeml/hone/sdk/proto/hone/v1"
@@ -114,14 +115,19 @@ func (c *client) Train(ctx context.Context, next func() (*Step, error), report f
 		sent <- err
 	}()
 	err = receiveResults(stream, report, slots)
-	if err != nil {
-		cancel(err)
-	}
+	cancel(err) // the stream is over: nothing that is sent would be heard
 	// An error of the sender's own comes first: the receiver's is its echo.
-	if sendErr := <-sent; sendErr != nil && !errors.Is(sendErr, io.EOF) && !errors.Is(sendErr, context.Canceled) {
-		return sendErr
+	sendErr := <-sent
+	switch {
+	case sendErr == nil:
+		return err
+	case errors.Is(sendErr, io.EOF), errors.Is(sendErr, context.Canceled):
+		if err == nil {
+			err = fault.New(fault.BadInput, "the plugin ended the training although steps were left")
+		}
+		return err
 	}
-	return err
+	return sendErr
 }
 
 func sendSteps(
@@ -181,7 +187,11 @@ func receiveResults(
 		if err != nil {
 			return err
 		}
-		<-slots
+		select {
+		case <-slots:
+		default:
+			return fault.New(fault.BadInput, "the plugin reported step %d, which it was not given", m.GetStep())
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
@@ -60,7 +59,7 @@ func (s *server) Describe(ctx context.Context, _ *pb.Empty) (*pb.LoggerDescripti
 func (s *server) Open(ctx context.Context, req *pb.OpenRequest) (*pb.OpenResponse, error) {
 	run := &Run{
 		Name: req.GetName(), Directory: req.GetDirectory(), Attempt: req.GetAttempt(),
-		Start: time.Unix(0, req.GetStartUnixNano()), Resolved: req.GetRun(),
+		Start: wire.TimeFrom(req.GetStartUnixNano()), Resolved: req.GetRun(),
 	}
 	if err := wire.UnmarshalObject(req.GetHyperparameters(), &run.Hyperparameters); err != nil {
 		return nil, wire.ToStatus(fmt.Errorf("hyperparameters: %w", err))
@@ -113,7 +112,7 @@ func (c *client) Open(ctx context.Context, run *Run) (*Opened, error) {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	resp, err := c.rpc.Open(ctx, &pb.OpenRequest{
-		Name: run.Name, Directory: run.Directory, Attempt: run.Attempt, StartUnixNano: run.Start.UnixNano(),
+		Name: wire.Text(run.Name), Directory: run.Directory, Attempt: run.Attempt, StartUnixNano: wire.UnixNano(run.Start),
 		Run: run.Resolved, Hyperparameters: hyperparameters, Config: block,
 	})
 	if err != nil {
@@ -132,37 +131,43 @@ func (c *client) Log(ctx context.Context, records []Record) error {
 }
 
 func (c *client) Close(ctx context.Context, status Status) error {
-	_, err := c.rpc.Close(ctx, &pb.CloseRequest{Status: status.State, Reason: status.Reason})
+	_, err := c.rpc.Close(ctx, &pb.CloseRequest{Status: status.State, Reason: wire.Text(status.Reason)})
 	return wire.FromStatus(err)
 }
 
 func recordToProto(r *Record) *pb.Record {
 	out := &pb.Record{
-		Attempt: r.Attempt, Seq: r.Seq, Step: r.Step, TimeUnixNano: r.Time.UnixNano(),
-		Scalars: r.Scalars, Texts: r.Texts, Images: r.Images,
+		Attempt: r.Attempt, Seq: r.Seq, Step: r.Step, TimeUnixNano: wire.UnixNano(r.Time),
+		Texts: wire.TextMap(r.Texts), Images: wire.TextMap(r.Images),
+	}
+	if len(r.Scalars) > 0 {
+		out.Scalars = make(map[string]float64, len(r.Scalars))
+	}
+	for name, v := range r.Scalars {
+		out.Scalars[wire.Text(name)] = v
 	}
 	if len(r.Histograms) > 0 {
 		out.Histograms = make(map[string]*pb.Histogram, len(r.Histograms))
 	}
 	for name, h := range r.Histograms {
-		out.Histograms[name] = &pb.Histogram{Edges: h.Edges, Counts: h.Counts, Sum: h.Sum, SumSquares: h.SumSquares}
+		out.Histograms[wire.Text(name)] = &pb.Histogram{Edges: h.Edges, Counts: h.Counts, Sum: h.Sum, SumSquares: h.SumSquares}
 	}
 	if len(r.Tables) > 0 {
 		out.Tables = make(map[string]*pb.Table, len(r.Tables))
 	}
 	for name, t := range r.Tables {
-		table := &pb.Table{Columns: t.Columns}
+		table := &pb.Table{Columns: wire.Texts(t.Columns)}
 		for _, row := range t.Rows {
-			table.Rows = append(table.Rows, &pb.Strings{Items: row})
+			table.Rows = append(table.Rows, &pb.Strings{Items: wire.Texts(row)})
 		}
-		out.Tables[name] = table
+		out.Tables[wire.Text(name)] = table
 	}
 	return out
 }
 
 func recordFromProto(r *pb.Record) Record {
 	out := Record{
-		Attempt: r.GetAttempt(), Seq: r.GetSeq(), Step: r.GetStep(), Time: time.Unix(0, r.GetTimeUnixNano()),
+		Attempt: r.GetAttempt(), Seq: r.GetSeq(), Step: r.GetStep(), Time: wire.TimeFrom(r.GetTimeUnixNano()),
 		Scalars: r.GetScalars(), Texts: r.GetTexts(), Images: r.GetImages(),
 	}
 	for name, h := range r.GetHistograms() {

@@ -5,6 +5,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -26,21 +27,22 @@ func ToStatus(err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return status.Error(codes.DeadlineExceeded, err.Error())
 	}
-	detail := &pb.ErrorDetail{Message: err.Error()}
+	message := Text(err.Error())
+	detail := &pb.ErrorDetail{Message: message}
 	var f *fault.Error
 	var diags config.Diagnostics
 	switch {
 	case errors.As(err, &f):
 		detail.Code, detail.NeedBytes = string(f.Code), f.NeedBytes
-		detail.Hint = fault.HintOf(err)
+		detail.Hint = Text(fault.HintOf(err))
 		detail.Diagnostics = diagnosticsToProto(f.Diagnostics)
 	case errors.As(err, &diags):
 		detail.Code = string(fault.InvalidConfig)
 		detail.Diagnostics = diagnosticsToProto(diags)
 	}
-	s, detailErr := status.New(codes.Unknown, err.Error()).WithDetails(detail)
+	s, detailErr := status.New(codes.Unknown, message).WithDetails(detail)
 	if detailErr != nil {
-		return status.Error(codes.Unknown, err.Error())
+		return status.Error(codes.Unknown, message)
 	}
 	return s.Err()
 }
@@ -74,8 +76,8 @@ func FromStatus(err error) error {
 			Code: fault.Code(detail.GetCode()), Message: detail.GetMessage(), Hint: detail.GetHint(),
 			NeedBytes: detail.GetNeedBytes(), Diagnostics: diagnosticsFromProto(detail.GetDiagnostics()),
 		}
-		if len(f.Diagnostics) > 0 {
-			f.Message = ""
+		if len(f.Diagnostics) > 0 { // the message has them at its end, as Error will again
+			f.Message = strings.TrimSuffix(strings.TrimSuffix(f.Message, f.Diagnostics.Error()), ": ")
 		}
 		return f
 	}
@@ -85,7 +87,9 @@ func FromStatus(err error) error {
 func diagnosticsToProto(diags config.Diagnostics) []*pb.Diagnostic {
 	var out []*pb.Diagnostic
 	for _, d := range diags {
-		out = append(out, &pb.Diagnostic{Warning: d.Warning, Path: d.Path, Summary: d.Summary, Detail: d.Detail})
+		out = append(out, &pb.Diagnostic{
+			Warning: d.Warning, Path: Texts(d.Path), Summary: Text(d.Summary), Detail: Text(d.Detail),
+		})
 	}
 	return out
 }
