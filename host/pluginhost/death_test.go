@@ -49,7 +49,7 @@ func TestDeathInACall(t *testing.T) {
 			if got := exitedError(t, proc.ExitError()); got.PID != proc.PID() {
 				t.Errorf("got %v", got)
 			}
-			exitedError(t, proc.Logger().Log(testContext(t), nil)) // and each call that follows
+			_ = exitedError(t, proc.Logger().Log(testContext(t), nil)) // and each call that follows
 			if err := proc.Close(testContext(t)); err != nil {
 				t.Error(err)
 			}
@@ -85,9 +85,9 @@ func TestDeathEndsEveryCall(t *testing.T) {
 		w.held(t)
 	}
 	err := proc.Logger().Log(testContext(t), []logger.Record{{Texts: map[string]string{"do": "panic"}}})
-	exitedError(t, err)
+	_ = exitedError(t, err)
 	for range 3 {
-		exitedError(t, <-errs)
+		_ = exitedError(t, <-errs)
 	}
 }
 

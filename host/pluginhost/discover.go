@@ -72,8 +72,8 @@ func Search(program string, getenv func(string) string) []Directory {
 		add(true, path)
 	}
 	if program != "" {
-		if real, err := filepath.EvalSymlinks(program); err == nil {
-			program = real
+		if resolved, err := filepath.EvalSymlinks(program); err == nil {
+			program = resolved
 		}
 		add(false, filepath.Dir(program))
 		add(false, filepath.Join(filepath.Dir(program), "bin"))

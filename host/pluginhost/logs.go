@@ -63,7 +63,7 @@ func parseEntry(line string) (logEntry, bool) {
 	if err := decoder.Decode(&fields); err != nil {
 		return e, false
 	}
-	if _, err := decoder.Token(); err != io.EOF { //nolint:errorlint // Token returns io.EOF itself
+	if _, err := decoder.Token(); err != io.EOF {
 		return e, false
 	}
 	level, levelOK := fields["@level"].(string)

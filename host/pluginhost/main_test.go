@@ -139,7 +139,7 @@ func newWatch(t *testing.T) *watch {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	w := &watch{path: filepath.Join(dir, "s")}
-	if w.listener, err = net.Listen("unix", w.path); err != nil {
+	if w.listener, err = new(net.ListenConfig).Listen(t.Context(), "unix", w.path); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.listener.Close() })

@@ -19,7 +19,7 @@ import (
 // and gives its socket folder.
 func startHelper(t *testing.T, w *watch, do string) (*exec.Cmd, string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "PLUGINHOST_TEST_HELPER="+bad(t, "logger-good").Path, "PLUGINHOST_TEST_DO="+do,
 		"PLUGINHOST_TEST_WATCH="+w.path)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -63,7 +63,7 @@ func TestKilledHost(t *testing.T) {
 // TestKilledHostInACall is the same with a plugin that is busy and never returns.
 func TestKilledHostInACall(t *testing.T) {
 	w := newWatch(t)
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "PLUGINHOST_TEST_HELPER="+bad(t, "logger-good").Path, "PLUGINHOST_TEST_DO=hang",
 		"PLUGINHOST_TEST_WATCH="+w.path)
 	cmd.Stdout = io.Discard

@@ -69,7 +69,7 @@ func Start(ctx context.Context, p Plugin, opts Options) (*Process, error) {
 	proc := &Process{plugin: p, closed: make(chan struct{})}
 	proc.child = newChildProcess(p, &logSink{logger: opts.Logger.Named(p.String())})
 	if err := proc.start(ctx, opts); err != nil {
-		proc.abandon()
+		proc.abandon(ctx)
 		return nil, fmt.Errorf("plugin %s did not start: %w", p, err)
 	}
 	return proc, nil
@@ -195,8 +195,8 @@ func (p *Process) explainStart(err error) error {
 }
 
 // abandon cleans up after a start that failed.
-func (p *Process) abandon() {
-	_ = p.Close(context.Background())
+func (p *Process) abandon(ctx context.Context) {
+	_ = p.Close(context.WithoutCancel(ctx))
 }
 
 // Plugin is what was started.

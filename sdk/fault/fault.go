@@ -18,9 +18,11 @@ import (
 )
 
 // A Code is a kind of failure. It is an error itself, for errors.Is.
-type Code string
+type Code string //nolint:errname // it is a code first
 
 // The codes.
+//
+//nolint:errname // fault.OutOfMemory reads better than fault.ErrOutOfMemory
 const (
 	// Unsupported: an operation, dtype, quantisation or setting that the plugin
 	// does not implement.
@@ -87,7 +89,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Is reports whether target is the error's code.
 func (e *Error) Is(target error) bool {
-	code, ok := target.(Code) //nolint:errorlint // errors.Is has unwrapped already
+	code, ok := target.(Code)
 	return ok && code == e.Code
 }
 

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 
 // TestStartedByHand: whoever starts a plugin is told what it is.
 func TestStartedByHand(t *testing.T) {
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "PLUGIN_TEST_SERVE=1")
 	output, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -35,7 +35,7 @@ func TestStartedByHand(t *testing.T) {
 // TestInheritedLifeline: the variable without the descriptor ends nothing. The
 // plugin serves, so that it has to be killed.
 func TestInheritedLifeline(t *testing.T) {
-	cmd := exec.Command(os.Args[0])
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), "PLUGIN_TEST_SERVE=1", plugin.CookieName+"="+plugin.CookieValue, plugin.LifelineEnv+"=3",
 		"PLUGIN_PROTOCOL_VERSIONS=1")
 	stdout, err := cmd.StdoutPipe()
