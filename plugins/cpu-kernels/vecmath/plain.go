@@ -97,17 +97,21 @@ func sigmoids(dst, x []float32) {
 }
 
 // exp is eˣ for what float32 can hold: to within 3e-10 of itself, and beyond ±104 as
-// there, which rounds to infinity and zero.
+// there, which rounds to infinity and zero; of NaN it is NaN, whatever n comes to.
 func exp(x float64) float64 {
-	if x != x {
-		return x
+	if x > 104 {
+		x = 104
+	} else if x < -104 {
+		x = -104
 	}
-	x = min(max(x, -104), 104)
 	n := math.Floor(x*math.Log2E + 0.5)
 	r := x - n*math.Ln2
-	// Taylor's series: |r| ≤ log(2)/2, and r⁹/9! is below 3e-10.
-	p := 1 + r*(1+r*(1./2+r*(1./6+r*(1./24+r*(1./120+r*(1./720+r*(1./5040+r*(1./40320))))))))
-	return p * math.Float64frombits(uint64(1023+int(n))<<52)
+	// Taylor's series: |r| ≤ log(2)/2, and r⁹/9! is below 3e-10. Even and odd powers
+	// are summed side by side.
+	s := r * r
+	even := 1 + s*(1./2+s*(1./24+s*(1./720+s*(1./40320))))
+	odd := 1 + s*(1./6+s*(1./120+s*(1./5040)))
+	return (even + r*odd) * math.Float64frombits(uint64(1023+int(n))<<52)
 }
 
 // tanh is (e²ˣ − 1)/(e²ˣ + 1), and near 0, where that is a difference of nearly equal
