@@ -103,7 +103,7 @@ func (p *Process) start(ctx context.Context, opts Options) (err error) {
 	case err = <-connected:
 	case <-ctx.Done():
 		_ = p.child.Kill(ctx)
-		<-connected
+		_ = <-connected // soon: the process is dead
 		return p.explainSilence(ctx, opts.StartTimeout)
 	}
 	if err != nil {

@@ -229,3 +229,26 @@ func TestFailedStartsLeaveNothing(t *testing.T) {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }
+
+// BenchmarkStart is a plugin's start, checksum included, until it answers, and its end.
+func BenchmarkStart(b *testing.B) {
+	dir := b.TempDir()
+	install(b, dir, "logger-good")
+	p := Discover([]Directory{{Path: dir}}).Plugins[0]
+	var err error
+	if p.Checksum, err = checksum(p.Path); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		proc, err := Start(b.Context(), p, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := proc.Logger().Describe(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		if err := proc.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
