@@ -46,12 +46,12 @@ func (llama) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGUFR
 	if err != nil {
 		return nil, err
 	}
-	keys, err := s.Decoder.GGUFKeys(s.rope)
+	keys, err := s.GGUFKeys(s.rope)
 	if err != nil {
 		return nil, err
 	}
 	names := ggufmap.Llama("llama", s.Layers, s.Heads, s.KVHeads)
-	tensors := names.ToGGUF(req.Tensors, s.Decoder.Shape)
+	tensors := names.ToGGUF(req.Tensors, s.Shape)
 	factors, err := s.rope.GGUF(keys)
 	if err != nil {
 		return nil, err

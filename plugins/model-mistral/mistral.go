@@ -82,7 +82,7 @@ func (mistral) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGU
 	if err != nil {
 		return nil, err
 	}
-	keys, err := s.Decoder.GGUFKeys(s.rope)
+	keys, err := s.GGUFKeys(s.rope)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (mistral) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGU
 	if err != nil {
 		return nil, err
 	}
-	tensors := ggufmap.Llama("llama", s.Layers, s.Heads, s.KVHeads).ToGGUF(req.Tensors, s.Decoder.Shape)
+	tensors := ggufmap.Llama("llama", s.Layers, s.Heads, s.KVHeads).ToGGUF(req.Tensors, s.Shape)
 	if factors != nil {
 		tensors = append(tensors, model.GGUFTensor{Name: rope.GGUFFactors, Values: factors})
 	}

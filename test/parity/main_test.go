@@ -27,7 +27,7 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	for _, name := range []string{"model-llama", "model-mistral", "cpu-kernels"} {
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, pluginhost.Prefix+name), "../../plugins/"+name)
+		build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(dir, pluginhost.Prefix+name), "../../plugins/"+name)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		build.Stderr = os.Stderr
 		if err := build.Run(); err != nil {
@@ -60,7 +60,7 @@ func (p plugins) Model(ctx context.Context, architecture string, gguf bool) (mod
 	if err != nil {
 		return nil, nil, err
 	}
-	process := start(p.t, found.Plugin)
+	process := start(p.t, found.Plugin) //nolint:contextcheck // it lives for the test, not for the call
 	return process.Model(), func() {}, nil
 }
 

@@ -144,17 +144,15 @@ func after(t *testing.T, s *session, g *golden) {
 // saved compares the files that Save wrote with PEFT's own, name by name.
 func saved(t *testing.T, dir string, s *session, g *golden) {
 	want := map[string][]float32{}
-	file := kernels.TrainedFile
 	if s.adapter != "" {
-		file = kernels.AdapterFile
-		want = readTensors(t, filepath.Join(g.Folder, "trained", file))
+		want = readTensors(t, filepath.Join(g.Folder, "trained", kernels.AdapterFile))
 	}
 	for name, v := range g.tensors {
 		if key, ok := strings.CutPrefix(name, "trained/"); ok {
 			want[key] = v
 		}
 	}
-	got := readTensors(t, filepath.Join(dir, file))
+	got := readTensors(t, filepath.Join(dir, savedFile(g)))
 	if a, b := slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)); !slices.Equal(a, b) {
 		t.Fatalf("saved %v, PEFT saves %v", a, b)
 	}
@@ -167,6 +165,14 @@ func saved(t *testing.T, dir string, s *session, g *golden) {
 			t.Errorf("%s: the saved values are not those that are read", p.Key)
 		}
 	}
+}
+
+// savedFile is the file that Save writes what the case trained into.
+func savedFile(g *golden) string {
+	if g.Adapter == nil {
+		return kernels.TrainedFile
+	}
+	return kernels.AdapterFile
 }
 
 // TestSameBits trains a case on other numbers of threads, and recomputing what

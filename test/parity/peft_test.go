@@ -55,46 +55,67 @@ func writeAdapterConfig(t *testing.T, dir string, g *graph.Graph, c *golden) {
 	}
 }
 
+// A check asks check_peft.py for the log-probabilities of documents.
+type check struct {
+	Model     string    `json:"model"`
+	Adapter   string    `json:"adapter"` // "": none
+	MaxLength int       `json:"max_length"`
+	Documents [][]int32 `json:"documents"`
+}
+
+// A result is what a case was trained to: its folder of saved files, and the
+// log-probabilities of the probes.
+type result struct {
+	*session
+	folder   string
+	logProbs []float32
+}
+
+// trainCase does all steps of a case and saves what it trained.
+func trainCase(t *testing.T, g *golden) result {
+	t.Helper()
+	s := bindCase(t, g, nil)
+	var steps []*kernels.Step
+	for i := range g.Steps {
+		steps = append(steps, g.step(i))
+	}
+	s.train(steps...)
+	return result{s, s.save(), s.score(s.adapter, pack(g.Probes...))}
+}
+
+// inPython compares log-probabilities with those that transformers and PEFT give.
+func inPython(t *testing.T, names []string, checks []check, want [][]float32) {
+	t.Helper()
+	var answers [][]float64
+	python(t, "check_peft.py", checks, &answers)
+	if len(answers) != len(names) {
+		t.Fatalf("%d answers for %d models", len(answers), len(names))
+	}
+	for i, name := range names {
+		t.Run(name, func(t *testing.T) {
+			within(t, "log-probabilities in hone and in Python", want[i], answers[i], logitsTolerance)
+		})
+	}
+}
+
 // TestPEFT: an adapter that hone trained and saved loads in PEFT without a
 // warning, and gives there the log-probabilities that it gives in hone.
 func TestPEFT(t *testing.T) {
 	if os.Getenv(pythonEnv) == "" {
 		t.Skipf("%s names no Python", pythonEnv)
 	}
-	type request struct {
-		Model     string    `json:"model"`
-		Adapter   string    `json:"adapter"`
-		MaxLength int       `json:"max_length"`
-		Documents [][]int32 `json:"documents"`
-	}
 	var names []string
-	var requests []request
+	var checks []check
 	var want [][]float32
 	for _, name := range cases(t) {
 		g := readGolden(t, name)
 		if g.Adapter == nil {
 			continue
 		}
-		s := bindCase(t, g, nil)
-		var steps []*kernels.Step
-		for i := range g.Steps {
-			steps = append(steps, g.step(i))
-		}
-		s.train(steps...)
-		dir := s.save()
-		writeAdapterConfig(t, dir, s.graph, g)
-		names = append(names, name)
-		requests = append(requests, request{g.checkpoint(t, "config.json"), dir, g.MaxLength, g.Probes})
-		want = append(want, s.score(s.adapter, pack(g.Probes...)))
+		r := trainCase(t, g)
+		writeAdapterConfig(t, r.folder, r.graph, g)
+		names, want = append(names, name), append(want, r.logProbs)
+		checks = append(checks, check{g.checkpoint(t, "config.json"), r.folder, g.MaxLength, g.Probes})
 	}
-	var answers [][]float64
-	python(t, "check_peft.py", requests, &answers)
-	if len(answers) != len(names) {
-		t.Fatalf("%d answers for %d adapters", len(answers), len(names))
-	}
-	for i, name := range names {
-		t.Run(name, func(t *testing.T) {
-			within(t, "log-probabilities in hone and in PEFT", want[i], answers[i], logitsTolerance)
-		})
-	}
+	inPython(t, names, checks, want)
 }

@@ -31,8 +31,8 @@ func Parse(data []byte) (*Config, error) {
 		return nil, fault.New(fault.InvalidModel, "config.json: %d bytes, at most %d are allowed", len(data), maxSize)
 	}
 	if !json.Valid(data) {
-		var any json.RawMessage
-		return nil, fault.New(fault.InvalidModel, "config.json: %w", json.Unmarshal(data, &any))
+		var value json.RawMessage
+		return nil, fault.New(fault.InvalidModel, "config.json: %w", json.Unmarshal(data, &value))
 	}
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(data, &values); err != nil || values == nil {

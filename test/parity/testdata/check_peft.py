@@ -1,5 +1,5 @@
-"""Loads adapters that hone saved, as PEFT does, every warning an error, and
-answers with the log-probabilities of documents. TestPEFT runs it:
+"""Loads models, and adapters that hone saved, every warning of PEFT an error, and
+answers with the log-probabilities of documents. TestPEFT and TestMerged run it:
 
     python testdata/check_peft.py REQUEST.json ANSWER.json
 """
@@ -31,12 +31,14 @@ def main():
     logging.disable_progress_bar()
     answers = []
     for r in json.load(open(sys.argv[1])):
-        base = AutoModelForCausalLM.from_pretrained(r["model"], dtype=torch.float32).eval()
-        ref.fix_dynamic(base, r["max_length"])
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            warnings.simplefilter("ignore", FutureWarning)  # of PEFT's own calls, not of the adapter
-            model = PeftModel.from_pretrained(base, r["adapter"]).eval()
+        model, info = AutoModelForCausalLM.from_pretrained(r["model"], dtype=torch.float32, output_loading_info=True)
+        assert not any(info.values()), f"{r['model']}: {info}"
+        ref.fix_dynamic(model.eval(), r["max_length"])
+        if r["adapter"]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                warnings.simplefilter("ignore", FutureWarning)  # of PEFT's own calls, not of the adapter
+                model = PeftModel.from_pretrained(model, r["adapter"]).eval()
         answers.append(log_probs(model, r["documents"]))
     json.dump(answers, open(sys.argv[2], "w"))
 

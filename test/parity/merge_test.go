@@ -1,0 +1,68 @@
+package parity
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/honeml/hone/host/export"
+	"github.com/honeml/hone/sdk/weights"
+	"github.com/honeml/hone/sdk/weights/dtype"
+)
+
+// mergedCases are merged into models of their own: adapters of each kind, trained
+// biases, tied and untied full parameters, a checkpoint in shards.
+var mergedCases = []string{"llama", "rslora", "targets", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied"}
+
+// merge writes what was trained into the case's base model, in a folder of its own.
+func merge(t *testing.T, g *golden, r result) string {
+	t.Helper()
+	base := g.checkpoint(t, "config.json")
+	m := open(t, base, g.MaxLength)
+	trained, err := weights.Open(filepath.Join(r.folder, savedFile(g)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer trained.Close()
+	folder := t.TempDir()
+	untied, err := export.Merge(t.Context(), export.MergeSpec{
+		Graph: r.graph, Checkpoint: m.Checkpoint, Trained: trained, Folder: folder, DType: dtype.F32,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if untied {
+		t.Error("a tie was broken, although both sides of it are one parameter")
+	}
+	copyFile(t, filepath.Join(base, "config.json"), filepath.Join(folder, "config.json"))
+	return folder
+}
+
+// TestMerged: a merged model gives the log-probabilities of base and adapter.
+func TestMerged(t *testing.T) {
+	for _, name := range mergedCases {
+		t.Run(name, func(t *testing.T) {
+			g := readGolden(t, name)
+			r := trainCase(t, g)
+			merged := open(t, merge(t, g, r), g.MaxLength)
+			within(t, "log-probabilities", scoreModel(t, merged, g), r.logProbs, exactTolerance)
+		})
+	}
+}
+
+// TestMergedInPython: it does so in transformers too, which finds every weight
+// that it looks for, and no other.
+func TestMergedInPython(t *testing.T) {
+	if os.Getenv(pythonEnv) == "" {
+		t.Skipf("%s names no Python", pythonEnv)
+	}
+	var checks []check
+	var want [][]float32
+	for _, name := range mergedCases {
+		g := readGolden(t, name)
+		r := trainCase(t, g)
+		checks = append(checks, check{merge(t, g, r), "", g.MaxLength, g.Probes})
+		want = append(want, r.logProbs)
+	}
+	inPython(t, mergedCases, checks, want)
+}
