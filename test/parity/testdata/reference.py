@@ -8,6 +8,7 @@ what the tests show.
 
 import contextlib
 import copy
+import json
 import math
 import random
 import shutil
@@ -106,13 +107,19 @@ def adapt(model, seed, **settings):
 
 
 def save_adapter(model, folder):
-    """PEFT's own files, without the model card."""
+    """PEFT's own files, without the model card, and in the configuration without the
+    path of the base model; targets, which PEFT holds as a set, are sorted."""
     shutil.rmtree(folder, ignore_errors=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it takes the vectors of lora_bias for incomplete matrices
         model.save_pretrained(folder)
     with contextlib.suppress(FileNotFoundError):
         (Path(folder) / "README.md").unlink()
+    path = Path(folder) / "adapter_config.json"
+    config = json.loads(path.read_text())
+    config["base_model_name_or_path"] = "tiny"
+    config["target_modules"].sort()
+    path.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def saved_name(name):
