@@ -1,10 +1,14 @@
 package parity
 
 import (
+	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/honeml/hone/host/basemodel"
 	"github.com/honeml/hone/host/export"
+	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
 )
@@ -64,5 +68,26 @@ func sameAdapter(t *testing.T, g *graph.Graph, lora adapt.LoRA, want *graph.Grap
 	}
 	if got.Text() != want.Text() {
 		t.Errorf("%+v gives\n%s\nwant\n%s", lora, got.Text(), want.Text())
+	}
+}
+
+// TestMalformed: a configuration's mistake reaches the host from the plugin's
+// process with its code and the name of the key, before any weight is looked at.
+func TestMalformed(t *testing.T) {
+	g := readGolden(t, "llama")
+	tests := []struct{ name, from, to, want string }{
+		{"heads", `"num_key_value_heads": 2`, `"num_key_value_heads": 3`, "config.json: num_key_value_heads: 3 does not divide num_attention_heads 4"},
+		{"type", `"hidden_size": 32`, `"hidden_size": "32"`, `config.json: hidden_size: "32" is not a whole number`},
+		{"scaling", `"rope_type": "default"`, `"rope_type": "spiral"`, `config.json: rope_parameters.rope_type: "spiral" is not known`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := g.checkpoint(t, "config.json")
+			edit(t, filepath.Join(dir, "config.json"), test.from, test.to)
+			_, err := basemodel.Open(t.Context(), basemodel.Request{Source: dir}, plugins{t})
+			if err == nil || !strings.Contains(err.Error(), test.want) || !errors.Is(err, fault.InvalidModel) {
+				t.Errorf("%v, want %s", err, test.want)
+			}
+		})
 	}
 }
