@@ -159,13 +159,8 @@ func (t *Text) readGGUF(m *Model) error {
 			t.addStop(int32(id))
 		}
 	}
-	names, err := file.Strings("tokenizer.chat_templates")
-	if err != nil {
-		names = nil // most files have one template
+	if t.Templates, err = chat.FromGGUF(file); err != nil {
+		return fault.New(fault.InvalidModel, "%w", err)
 	}
-	t.Templates = chat.FromGGUF(func(key string) (string, bool) {
-		text, err := file.String(key)
-		return text, err == nil
-	}, names)
 	return nil
 }

@@ -13,23 +13,20 @@ import (
 // template takes where there is no clock.
 func trainingDay() time.Time { return time.Date(2024, time.July, 26, 0, 0, 0, 0, time.UTC) }
 
-// newTemplate reads a template's text for the model.
-func newTemplate(text *basemodel.Text, source string, now func() time.Time) (data.Template, error) {
-	return chat.New(source, chat.Config{SpecialTokens: text.Special, Now: now})
+// chatConfig is what the model's chat templates need beside their source.
+func chatConfig(text *basemodel.Text, now func() time.Time) chat.Config {
+	return chat.Config{SpecialTokens: text.Special, Now: now}
 }
 
 // newEncoder makes documents of text for a model.
 func newEncoder(m *basemodel.Model, text *basemodel.Text, now func() time.Time) (*data.Encoder, error) {
-	e := &data.Encoder{Tokenizer: text.Tokenizer, EOS: text.EOS, Vocabulary: m.Graph.Vocabulary()}
-	if !text.Templates.Found() {
-		return e, nil
-	}
-	source, err := text.Templates.Choose("", false)
+	template, err := data.ChooseTemplate("", text.Templates, chatConfig(text, now))
 	if err != nil {
 		return nil, err
 	}
-	e.Template, err = newTemplate(text, source, now)
-	return e, err
+	return &data.Encoder{
+		Tokenizer: text.Tokenizer, EOS: text.EOS, Vocabulary: m.Graph.Vocabulary(), Template: template,
+	}, nil
 }
 
 // encode prepares the session's encoder.
@@ -39,7 +36,7 @@ func (s *session) encode() error {
 	return err
 }
 
-// template is the chat template that a data block names by its text.
-func (s *session) template(source string) (data.Template, error) {
-	return newTemplate(s.text, source, trainingDay)
+// template is the chat template that a data block names.
+func (s *session) template(setting string) (data.Template, error) {
+	return data.ChooseTemplate(setting, s.text.Templates, chatConfig(s.text, trainingDay))
 }

@@ -21,9 +21,12 @@ import (
 	"github.com/honeml/hone/sdk/weights/dtype"
 )
 
+// exportFolder is where exports go in the run's folder.
+const exportFolder = "export"
+
 // exportOptions say how a run is exported.
 type exportOptions struct {
-	out        string // folder; "": KIND in the run's folder
+	out        string // folder; "": in the run's folder
 	dtype      string // of the weights; "": as the base holds them
 	shardBytes int64
 	step       int64
@@ -49,7 +52,7 @@ func (a *app) exportCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&o.out, "out", "o", "", "the `folder` to write; without it RUN/merged")
+	cmd.Flags().StringVarP(&o.out, "out", "o", "", "the `folder` to write; without it RUN/export/merged")
 	cmd.Flags().StringVar(&o.dtype, "dtype", "", "the `type` of the weights: float32, bfloat16 or float16; without it as the base holds them, quantised ones as float32")
 	cmd.Flags().StringVar(&shard, "shard-size", "5GB", "the most a file holds")
 	cmd.Flags().Int64Var(&o.step, "step", 0, "take the checkpoint of a `step` instead of the result")
@@ -71,7 +74,7 @@ func (a *app) exportRun(ctx context.Context, dir, kind string, o exportOptions) 
 	}
 	defer m.Close()
 	if o.out == "" {
-		o.out = filepath.Join(dir, kind)
+		o.out = filepath.Join(dir, exportFolder, kind)
 	}
 	return o.out, a.merge(ctx, t, m, o)
 }

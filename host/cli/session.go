@@ -86,8 +86,7 @@ func (a *app) open(ctx context.Context, run *runfile.Run) (*session, error) {
 	if s.kernels, s.description, err = a.plugins().Kernels(ctx, run.Kernels.Name); err != nil {
 		return nil, err
 	}
-	s.model, err = a.openModel(ctx, run.Model.Source, run.Model.Revision, run.Train.MaxLength)
-	if err != nil {
+	if err := s.openModel(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.prepare(); err != nil {
@@ -97,6 +96,31 @@ func (a *app) open(ctx context.Context, run *runfile.Run) (*session, error) {
 	return s, nil
 }
 
+// openModel opens the model for the run's max_length. A default that the model is
+// too short for is lowered, and the model built anew, since RoPE scaling may depend
+// on it.
+func (s *session) openModel(ctx context.Context) error {
+	for {
+		length := s.run.Train.MaxLength
+		var err error
+		if s.model, err = s.app.openModel(ctx, s.run.Model.Source, s.run.Model.Revision, length); err != nil {
+			return err
+		}
+		limit := s.model.Context()
+		if limit == 0 {
+			return nil
+		}
+		if err := s.app.show(s.run.CheckLength(limit, "the model "+s.model.Architecture)); err != nil {
+			s.close()
+			return err
+		}
+		if s.run.Train.MaxLength == length {
+			return nil
+		}
+		s.close()
+	}
+}
+
 func (s *session) close() {
 	if err := s.model.Close(); err != nil {
 		s.app.log().Warn("closing the model", "error", err)
@@ -104,11 +128,6 @@ func (s *session) close() {
 }
 
 func (s *session) prepare() error {
-	if limit := s.model.Context(); limit > 0 {
-		if err := s.app.show(s.run.CheckLength(limit, s.run.Model.Source)); err != nil {
-			return err
-		}
-	}
 	var err error
 	if s.text, err = s.model.Text(); err != nil {
 		return fmt.Errorf("model %s: %w", s.run.Model.Source, err)

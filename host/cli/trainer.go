@@ -67,7 +67,7 @@ func (s *session) trainer(
 		Packing:  run.Data.Packing,
 		Schedule: train.Schedule{Kind: run.Train.Schedule, Rate: run.Train.LearningRate}, Warmup: run.Train.Warmup,
 		EvaluateAt: run.Evaluate.Every, Prompts: prompts,
-		Generate: train.Generate{MaxTokens: run.Evaluate.MaxTokens, Stop: s.text.Stop, Decode: s.decode},
+		Generate: train.Generate{MaxTokens: run.Evaluate.MaxTokens, Temperature: run.Evaluate.Temperature, Stop: s.text.Stop, Decode: s.decode},
 		Checkpoint: train.CheckpointSpec{
 			Every: run.Checkpoint.Every, Keep: run.Checkpoint.Keep, Best: run.Checkpoint.Best,
 		},

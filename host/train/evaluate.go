@@ -12,14 +12,13 @@ import (
 	"github.com/honeml/hone/sdk/logger"
 )
 
-// evaluate scores the evaluation data and, where generate, or at each evaluation
-// that the run file asks for, lets the model answer the prompts.
-func (a *attempt) evaluate(ctx context.Context, generate bool) error {
+// evaluate scores the evaluation data and lets the model answer the prompts.
+func (a *attempt) evaluate(ctx context.Context) error {
 	if a.scored == a.done {
 		return nil
 	}
 	record := &logger.Record{Step: a.done, Scalars: map[string]float64{}, Texts: map[string]string{}}
-	if len(a.Evaluation) > 0 && a.EvaluateAt > 0 {
+	if len(a.Evaluation) > 0 {
 		loss, tokens, err := a.score(ctx)
 		if err != nil {
 			return fmt.Errorf("evaluation at step %d: %w", a.done, err)
@@ -29,7 +28,7 @@ func (a *attempt) evaluate(ctx context.Context, generate bool) error {
 		record.Scalars["eval/supervised_tokens"] = tokens
 		a.emit(ui.Event{Kind: ui.Evaluation, Step: a.done, Scalars: record.Scalars})
 	}
-	if len(a.Prompts) > 0 && (generate || a.EvaluateAt > 0) {
+	if len(a.Prompts) > 0 {
 		answers, err := a.answer(ctx)
 		if err != nil {
 			return fmt.Errorf("generation at step %d: %w", a.done, err)
@@ -79,13 +78,14 @@ func (a *attempt) score(ctx context.Context) (loss, weight float64, err error) {
 	return loss / weight, weight, nil
 }
 
-// answer lets the model continue each prompt, the most probable token at a time.
+// answer lets the model continue each prompt.
 func (a *attempt) answer(ctx context.Context) ([]string, error) {
 	answers := make([]string, len(a.Prompts))
 	for i := 0; i < len(a.Prompts); {
 		n := min(a.Bind.Phases.GenerateSequences, len(a.Prompts)-i)
 		req := &kernels.GenerateRequest{
 			Adapter: a.Bind.Settings.Adapter, MaxTokens: a.Generate.MaxTokens, Stop: a.Generate.Stop,
+			Temperature: a.Generate.Temperature, Seed: a.Bind.Settings.Seed + uint64(a.done),
 		}
 		for _, p := range a.Prompts[i : i+n] {
 			req.Prompts = append(req.Prompts, p.IDs)

@@ -23,19 +23,11 @@ type Process interface {
 	Close(ctx context.Context) error
 }
 
-// A Metric is a number of the user's own, worked out at each step from the
-// variables that [Variables] lists.
+// A Metric is a number of the user's own, worked out at each step from the step's
+// variables. One that has no value at a step answers an error and is left out.
 type Metric interface {
 	Name() string
 	Eval(variables map[string]float64) (float64, error)
-}
-
-// Variables are the names that metrics can use.
-func Variables() []string {
-	return []string{
-		"loss", "perplexity", "grad_norm", "learning_rate", "step", "epoch", "tokens", "supervised_tokens",
-		"tokens_per_second", "step_seconds", "eval_loss",
-	}
 }
 
 // A Trainer holds all that a run needs. Its fields are set before Run and not
@@ -61,7 +53,7 @@ type Trainer struct {
 	Warmup      float64  // as the run file has it
 
 	Evaluation  []*data.Document
-	EvaluateAt  int64 // every so many steps, and at the end; 0: never
+	EvaluateAt  int64 // every so many steps, and at the end; 0: at the end alone
 	Prompts     []Prompt
 	Generate    Generate
 	Checkpoint  CheckpointSpec
@@ -92,9 +84,10 @@ type Prompt struct {
 
 // Generate says how evaluations generate.
 type Generate struct {
-	MaxTokens int
-	Stop      []int32
-	Decode    func(ids []int32) string
+	MaxTokens   int
+	Temperature float64
+	Stop        []int32
+	Decode      func(ids []int32) string
 }
 
 // ErrInterrupted says that a run was stopped before its end, with a checkpoint
@@ -284,7 +277,7 @@ func (a *attempt) restore(ctx context.Context, from *rundir.Checkpoint) error {
 // train goes from segment to segment.
 func (a *attempt) train(ctx context.Context) error {
 	if a.done == 0 {
-		if err := a.evaluate(ctx, true); err != nil {
+		if err := a.evaluate(ctx); err != nil {
 			return err
 		}
 	}
@@ -294,12 +287,14 @@ func (a *attempt) train(ctx context.Context) error {
 			return err
 		}
 		end := a.done == a.Schedule.Total
-		if a.EvaluateAt > 0 && (end || a.done%a.EvaluateAt == 0) && !stopped {
-			if err := a.evaluate(ctx, end); err != nil {
+		due := end || stopped || a.Checkpoint.Every > 0 && a.done%a.Checkpoint.Every == 0
+		// Of checkpoints that are compared, each is evaluated.
+		evaluate := a.EvaluateAt > 0 && a.done%a.EvaluateAt == 0 || due && a.Checkpoint.Best
+		if end || evaluate && !stopped {
+			if err := a.evaluate(ctx); err != nil {
 				return err
 			}
 		}
-		due := end || stopped || a.Checkpoint.Every > 0 && a.done%a.Checkpoint.Every == 0
 		if due || a.improved() {
 			if err := a.save(ctx); err != nil {
 				return err
@@ -411,22 +406,28 @@ func (a *attempt) scalars(s data.StepDocuments, r *kernels.StepResult) map[strin
 	for name, v := range r.Metrics {
 		scalars[name] = v
 	}
-	if len(a.Metrics) == 0 {
-		return scalars
-	}
-	variables := map[string]float64{
-		"loss": mean, "perplexity": math.Exp(mean), "grad_norm": r.GradNorm, "learning_rate": a.Schedule.At(r.Number),
-		"step": float64(r.Number), "epoch": float64(s.Epoch), "tokens": float64(r.Tokens), "supervised_tokens": r.Weight,
-		"tokens_per_second": scalars["perf/tokens_per_second"], "step_seconds": r.Seconds, "eval_loss": a.eval,
-	}
-	for _, m := range a.Metrics {
-		v, err := m.Eval(variables)
-		if err != nil {
-			v = math.NaN()
-		}
-		scalars[m.Name()] = v
+	if len(a.Metrics) > 0 {
+		a.addMetrics(scalars, s, r)
 	}
 	return scalars
+}
+
+// addMetrics works out the user's own metrics from a step's variables.
+func (a *attempt) addMetrics(scalars map[string]float64, s data.StepDocuments, r *kernels.StepResult) {
+	variables := map[string]float64{
+		"loss": scalars["train/loss"], "perplexity": scalars["train/perplexity"], "grad_norm": r.GradNorm,
+		"learning_rate": scalars["train/learning_rate"], "step": float64(r.Number), "epoch": float64(s.Epoch),
+		"tokens": float64(r.Tokens), "supervised_tokens": r.Weight,
+		"tokens_per_second": scalars["perf/tokens_per_second"], "step_seconds": r.Seconds,
+	}
+	if !math.IsNaN(a.eval) {
+		variables["eval_loss"] = a.eval
+	}
+	for _, m := range a.Metrics {
+		if v, err := m.Eval(variables); err == nil {
+			scalars["metric/"+m.Name()] = v
+		}
+	}
 }
 
 func (t *Trainer) emit(e ui.Event) {

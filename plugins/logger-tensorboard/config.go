@@ -18,7 +18,7 @@ type settings struct {
 
 func schema() config.Schema {
 	return config.Schema{Attributes: []config.Attribute{{
-		Name: "log_dir", Type: config.Of(config.String),
+		Name: "log_dir", Type: config.Of(config.String), Path: true,
 		Doc: "Folder in which the run gets a folder of its own, named as the run's; several runs beside each other are compared " +
 			"by tensorboard --logdir. By default the event files go to the folder tensorboard of the run.",
 	}}}

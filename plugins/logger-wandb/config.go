@@ -41,7 +41,7 @@ func schema() config.Schema {
 		{Name: "job_type", Type: text, Doc: "What kind of job the run is within its group, such as train."},
 		{Name: "tags", Type: config.ListOf(config.String), Doc: "Tags of the run, of at most 64 characters each."},
 		{Name: "notes", Type: text, Doc: "A longer description of the run, in Markdown."},
-		{Name: "dir", Type: text, Doc: "Folder below which the folder wandb is made; by default the run's."},
+		{Name: "dir", Type: text, Path: true, Doc: "Folder below which the folder wandb is made; by default the run's."},
 		{
 			Name: "mode", Type: text, Default: offlineMode, OneOf: []string{offlineMode, disabledMode, onlineMode},
 			Doc: "offline writes a folder for wandb sync, disabled writes nothing; online is not there yet.",

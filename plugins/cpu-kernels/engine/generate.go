@@ -218,7 +218,7 @@ func (g *generation) choose(i int, logits []float32) error {
 	logits = logits[:g.e.vocabulary()]
 	id := sample(logits, g.req, s.random)
 	s.ids = append(s.ids, id)
-	t := kernels.Token{Sequence: i, ID: id, LogProb: float32(crossEntropy(logits, nil, id, 0))}
+	t := kernels.Token{Sequence: i, ID: id, LogProb: float32(logProb(logits, id))}
 	switch {
 	case slices.Contains(g.req.Stop, id):
 		t.Finish = kernels.FinishStop

@@ -3,6 +3,7 @@ package engine
 import (
 	"math"
 
+	"github.com/honeml/hone/plugins/cpu-kernels/vecmath"
 	"github.com/honeml/hone/sdk/graph"
 )
 
@@ -169,29 +170,18 @@ func (h *head) trainedFrom(i int) bool {
 	return false
 }
 
-// crossEntropy turns logits into the gradient weight·(softmax − one-hot) in d,
-// where d is not nil, and returns the log-probability of target.
+// crossEntropy turns logits into the gradient weight·(softmax − one-hot) in d and
+// returns the log-probability of target.
 func crossEntropy(logits, d []float32, target int32, weight float32) float64 {
-	largest := float32(math.Inf(-1))
-	for _, v := range logits {
-		largest = max(largest, v)
-	}
-	sum := 0.0
-	if d == nil {
-		for _, v := range logits {
-			sum += float64(exp32(v - largest))
-		}
-		return float64(logits[target]) - float64(largest) - math.Log(sum)
-	}
-	for i, v := range logits {
-		x := exp32(v - largest)
-		d[i] = x
-		sum += float64(x)
-	}
-	scale := weight / float32(sum)
-	for i := range d {
-		d[i] *= scale
-	}
+	largest := vecmath.Largest(logits)
+	sum := vecmath.ExpSum(d, logits, largest)
+	vecmath.Scale(d, d, weight/float32(sum))
 	d[target] -= weight
 	return float64(logits[target]) - float64(largest) - math.Log(sum)
+}
+
+// logProb is the log-probability of target. Logits become garbage.
+func logProb(logits []float32, target int32) float64 {
+	chosen, largest := float64(logits[target]), vecmath.Largest(logits)
+	return chosen - float64(largest) - math.Log(vecmath.ExpSum(logits, logits, largest))
 }

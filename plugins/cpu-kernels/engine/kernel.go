@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/honeml/hone/plugins/cpu-kernels/vecmath"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 )
@@ -85,35 +86,14 @@ func (b base) trains(id graph.ParamID) bool {
 
 // store puts d into dst: added where accumulate, else written.
 func store(dst, d []float32, accumulate bool) {
-	if !accumulate {
+	if accumulate {
+		vecmath.Add(dst, dst, d)
+	} else {
 		copy(dst, d)
-		return
-	}
-	for i, v := range d {
-		dst[i] += v
 	}
 }
 
 // addTo adds factor times x to dst.
-func addTo(dst, x []float32, factor float32) {
-	for i, v := range x {
-		dst[i] += factor * v
-	}
-}
+func addTo(dst, x []float32, factor float32) { vecmath.AddScaled(dst, x, factor) }
 
-func dot(a, b []float32) float32 {
-	// Four sums side by side: an order of its own, and four times as fast.
-	var s0, s1, s2, s3 float32
-	n := len(a) &^ 3
-	b = b[:len(a)]
-	for i := 0; i < n; i += 4 {
-		s0 += a[i] * b[i]
-		s1 += a[i+1] * b[i+1]
-		s2 += a[i+2] * b[i+2]
-		s3 += a[i+3] * b[i+3]
-	}
-	for i := n; i < len(a); i++ {
-		s0 += a[i] * b[i]
-	}
-	return (s0 + s1) + (s2 + s3)
-}
+func dot(a, b []float32) float32 { return vecmath.Dot(a, b) }

@@ -1,16 +1,10 @@
 package engine
 
-import (
-	"math"
-
-	"github.com/honeml/hone/plugins/cpu-kernels/gemm"
-)
+import "github.com/honeml/hone/plugins/cpu-kernels/gemm"
 
 // instructionSet names the code that computes matrix products: another gives
 // other bits.
 func (e *Engine) instructionSet() string { return e.product.Level().String() }
-
-func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
 
 // view is the matrix as the products see it.
 func (m *matrix) view() gemm.Matrix {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/honeml/hone/plugins/cpu-kernels/gemm"
+	"github.com/honeml/hone/plugins/cpu-kernels/vecmath"
 	"github.com/honeml/hone/sdk/graph"
 )
 
@@ -114,13 +115,12 @@ func (b *block) score(withSlope bool) {
 		b.slope = make([]float32, len(b.s))
 	}
 	limit := float32(o.Cap)
-	for i, v := range b.s {
-		tanh := float32(math.Tanh(float64(v / limit)))
-		b.s[i] = limit * tanh
-		if withSlope {
-			b.slope[i] = 1 - tanh*tanh
-		}
+	vecmath.Scale(b.s, b.s, 1/limit)
+	vecmath.Tanh(b.s, b.s)
+	for i := range b.slope {
+		b.slope[i] = 1 - b.s[i]*b.s[i]
 	}
+	vecmath.Scale(b.s, b.s, limit)
 }
 
 // row is the scores of query t and where the keys that it sees begin and end.
@@ -134,28 +134,19 @@ func (b *block) row(t int) (s []float32, from, to int) {
 // see, and returns the log of the sum of exponentials.
 func (b *block) softmax(t int) float64 {
 	s, from, to := b.row(t)
-	largest := float32(math.Inf(-1))
-	sink, hasSink := b.k.sinkOf(b.h)
-	if hasSink {
-		largest = float32(sink)
-	}
-	for _, v := range s[from:to] {
-		largest = max(largest, v)
-	}
-	sum := 0.0
-	if hasSink {
-		sum = math.Exp(sink - float64(largest))
-	}
 	clear(s[:from])
 	clear(s[to:])
-	for i := from; i < to; i++ {
-		s[i] = exp32(s[i] - largest)
-		sum += float64(s[i])
+	seen := s[from:to]
+	largest := vecmath.Largest(seen)
+	sink, hasSink := b.k.sinkOf(b.h)
+	if hasSink {
+		largest = max(largest, float32(sink))
 	}
-	inverse := float32(1 / sum)
-	for i := from; i < to; i++ {
-		s[i] *= inverse
+	sum := vecmath.ExpSum(seen, seen, largest)
+	if hasSink {
+		sum += math.Exp(sink - float64(largest))
 	}
+	vecmath.Scale(seen, seen, float32(1/sum))
 	return float64(largest) + math.Log(sum)
 }
 
@@ -165,9 +156,7 @@ func (b *block) probabilities(t int, logSum float32) {
 	s, from, to := b.row(t)
 	clear(s[:from])
 	clear(s[to:])
-	for i := from; i < to; i++ {
-		s[i] = exp32(s[i] - logSum)
-	}
+	vecmath.ExpSum(s[from:to], s[from:to], logSum)
 }
 
 func (k *attentionKernel) forward(c *call) {
@@ -218,25 +207,19 @@ func (k *attentionKernel) one(c *call, t, h int) {
 			s[j] = limit * float32(math.Tanh(float64(s[j]/limit)))
 		}
 	}
-	largest := math.Inf(-1)
+	largest := vecmath.Largest(s)
 	sink, hasSink := k.sinkOf(h)
 	if hasSink {
-		largest = sink
+		largest = max(largest, float32(sink))
 	}
-	for _, v := range s {
-		largest = math.Max(largest, float64(v))
-	}
-	sum := 0.0
+	sum := vecmath.ExpSum(s, s, largest)
 	if hasSink {
-		sum = math.Exp(sink - largest)
-	}
-	for _, v := range s {
-		sum += math.Exp(float64(v) - largest)
+		sum += math.Exp(sink - float64(largest))
 	}
 	y := headOf(c.out[0], t, h, o.Heads, o.ValueWidth)
 	clear(y)
-	for j, v := range s {
-		addTo(y, headOf(values, first+j, kv, o.KVHeads, o.ValueWidth), float32(math.Exp(float64(v)-largest)/sum))
+	for j, p := range s {
+		addTo(y, headOf(values, first+j, kv, o.KVHeads, o.ValueWidth), float32(float64(p)/sum))
 	}
 }
 

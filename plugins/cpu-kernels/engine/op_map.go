@@ -2,8 +2,8 @@ package engine
 
 import (
 	"fmt"
-	"math"
 
+	"github.com/honeml/hone/plugins/cpu-kernels/vecmath"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/expr"
@@ -170,12 +170,10 @@ func (k *mapKernel) inputBackward(c *call, in diff.InputGradient) {
 				return
 			}
 			dst := dx[t*w+at : t*w+at+n]
-			for i, v := range d {
-				v *= dy[i]
-				if accumulate {
-					v += dst[i]
-				}
-				dst[i] = v
+			if accumulate {
+				vecmath.AddProduct(dst, d, dy)
+			} else {
+				vecmath.Mul(dst, d, dy)
 			}
 		})
 	})
@@ -217,97 +215,68 @@ func (k *mapKernel) paramBackward(c *call, p paramProgram) {
 
 // elementwise is op over blocks.
 func elementwise(op expr.Op, dst, a, b, c []float32) {
+	switch {
+	case op == expr.Where:
+		vecmath.Where(dst, a, b, c)
+	case b != nil:
+		binary(op)(dst, a, b)
+	default:
+		unary(op)(dst, a)
+	}
+}
+
+// binary is a function of two arguments over blocks.
+func binary(op expr.Op) func(dst, a, b []float32) {
 	switch op {
 	case expr.Add:
-		for i := range dst {
-			dst[i] = a[i] + b[i]
-		}
+		return vecmath.Add
 	case expr.Sub:
-		for i := range dst {
-			dst[i] = a[i] - b[i]
-		}
+		return vecmath.Sub
 	case expr.Mul:
-		for i := range dst {
-			dst[i] = a[i] * b[i]
-		}
+		return vecmath.Mul
 	case expr.Div:
-		for i := range dst {
-			dst[i] = a[i] / b[i]
-		}
-	case expr.Neg:
-		for i := range dst {
-			dst[i] = -a[i]
-		}
+		return vecmath.Div
 	case expr.Min:
-		for i := range dst {
-			dst[i] = choose(a[i] < b[i], a[i], b[i])
-		}
+		return vecmath.Min
 	case expr.Max:
-		for i := range dst {
-			dst[i] = choose(a[i] > b[i], a[i], b[i])
-		}
-	case expr.Where:
-		for i := range dst {
-			dst[i] = choose(a[i] != 0, b[i], c[i])
-		}
-	case expr.Less, expr.LessEqual, expr.Greater, expr.GreaterEqual, expr.Equal, expr.NotEqual:
-		for i := range dst {
-			dst[i] = choose(compare(op, a[i], b[i]), 1, 0)
-		}
-	default:
-		transcendental(op, dst, a)
-	}
-}
-
-func choose(condition bool, a, b float32) float32 {
-	if condition {
-		return a
-	}
-	return b
-}
-
-func compare(op expr.Op, a, b float32) bool {
-	switch op {
+		return vecmath.Max
 	case expr.Less:
-		return a < b
+		return vecmath.Less
 	case expr.LessEqual:
-		return a <= b
+		return vecmath.LessEqual
 	case expr.Greater:
-		return a > b
+		return vecmath.Greater
 	case expr.GreaterEqual:
-		return a >= b
+		return vecmath.GreaterEqual
 	case expr.Equal:
-		return a == b
+		return vecmath.Equal
 	}
-	return a != b
+	return vecmath.NotEqual
 }
 
-// transcendental is a function of one argument over a block.
-func transcendental(op expr.Op, dst, a []float32) {
-	var f func(float64) float64
+// unary is a function of one argument over blocks.
+func unary(op expr.Op) func(dst, x []float32) {
 	switch op {
+	case expr.Neg:
+		return vecmath.Neg
 	case expr.Exp:
-		f = math.Exp
+		return vecmath.Exp
 	case expr.Log:
-		f = math.Log
+		return vecmath.Log
 	case expr.Log1p:
-		f = math.Log1p
+		return vecmath.Log1p
 	case expr.Expm1:
-		f = math.Expm1
+		return vecmath.Expm1
 	case expr.Tanh:
-		f = math.Tanh
+		return vecmath.Tanh
 	case expr.Sigmoid:
-		f = func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+		return vecmath.Sigmoid
 	case expr.Softplus:
-		f = func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+		return vecmath.Softplus
 	case expr.Erf:
-		f = math.Erf
+		return vecmath.Erf
 	case expr.Sqrt:
-		f = math.Sqrt
-	case expr.Floor:
-		f = math.Floor
+		return vecmath.Sqrt
 	}
-	for i, v := range a {
-		dst[i] = float32(f(float64(v)))
-	}
+	return vecmath.Floor
 }

@@ -152,7 +152,7 @@ func (e *Engine) Score(ctx context.Context, adapter string, b *graph.Batch) ([]f
 		v := e.g.Vocabulary()
 		e.pool.Run(len(indices), func(i int) {
 			t := indices[i] + 1
-			out[t] = float32(crossEntropy(logits[i*v:(i+1)*v], nil, b.ID[t], 0))
+			out[t] = float32(logProb(logits[i*v:(i+1)*v], b.ID[t]))
 		})
 	})
 	return out, nil
