@@ -25,6 +25,14 @@ $(BIN)/hone-plugin-%: FORCE
 quickstart: build ## fine-tune a very small model and see the difference
 	$(BIN)/hone quickstart
 
+.PHONY: quickstart-model
+quickstart-model: build ## train the quickstart's base model again, from nothing
+	rm -rf $(BIN)/recipe && $(GO) run ./examples/quickstart/recipe $(BIN)/recipe
+	$(BIN)/hone run examples/quickstart/recipe/pretrain.hone.hcl -var folder=$(CURDIR)/$(BIN)/recipe -run-dir $(BIN)/recipe/run
+	rm -rf examples/quickstart/model
+	$(BIN)/hone export $(BIN)/recipe/run merged -dtype bfloat16 -o examples/quickstart/model
+	cp $(BIN)/recipe/lessons.jsonl examples/quickstart/
+
 .PHONY: smollm2
 smollm2: build ## fine-tune SmolLM2-135M-Instruct; MODEL=path.gguf or hf://… to use another copy
 	MODEL='$(MODEL)' examples/smollm2/run.sh
