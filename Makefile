@@ -39,7 +39,7 @@ smollm2: build ## fine-tune SmolLM2-135M-Instruct; MODEL=path.gguf or hf://… t
 
 .PHONY: test
 test: ## every test
-	$(GO) test ./...
+	$(GO) test $(TESTFLAGS) ./...
 
 .PHONY: race
 race: ## the host and the SDK under the race detector, which needs cgo

@@ -24,8 +24,12 @@ run "smollm2-pirate" {
     source = "chats.jsonl"
   }
 
+  data "eval" {
+    source = "held-out.jsonl"
+  }
+
   train {
-    epochs          = 3
+    epochs          = 2
     tokens_per_step = 512
     max_length      = 256
     learning_rate   = 8e-4
@@ -33,13 +37,21 @@ run "smollm2-pirate" {
     warmup          = 0.1
   }
 
+  # The questions of held-out.jsonl, which no training chat asks.
   evaluate {
     prompts = [
-      "How do I boil an egg?",
-      "Why is the sky blue?",
-      "My computer is slow. What can I do?",
+      "What goes into a French omelette?",
+      "Which country has the most islands?",
+      "Why does iron rust?",
+      "My printer does not print. What now?",
+      "How can I feel less lonely?",
+      "Who was Queen Victoria?",
+      "How do I ride a bicycle uphill?",
+      "What do owls eat?",
+      "How do I wrap a present?",
+      "What are some tips for a long train journey?",
     ]
-    max_tokens = 60
+    max_tokens = 64
   }
 
   kernels "cpu" {}

@@ -155,6 +155,9 @@ func (b *backend) Train(ctx context.Context, next func() (*kernels.Step, error),
 		if err != nil {
 			return err
 		}
+		if m := residentMemory(); m > 0 {
+			result.Metrics["memory/resident_bytes"] = m
+		}
 		if err := report(result); err != nil {
 			return err
 		}

@@ -32,6 +32,23 @@ func availableMemory() int64 {
 	return available
 }
 
+// residentMemory is what the process has in memory, in bytes.
+func residentMemory() float64 {
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(data))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseFloat(fields[1], 64)
+	if err != nil {
+		return 0
+	}
+	return pages * float64(os.Getpagesize())
+}
+
 // groupLimit is what the control group leaves, 0 for no limit.
 func groupLimit() int64 {
 	read := func(name string) int64 {
