@@ -39,7 +39,7 @@ const (
 // way to come to a good end.
 func Main(ctx context.Context, args []string, streams Streams, version string, stop <-chan struct{}) int {
 	a := &app{Streams: streams, version: version, stop: stop}
-	root := a.root()
+	root := a.root() //nolint:contextcheck // commands get their context from ExecuteContext
 	root.SetArgs(longFlags(root, args))
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)

@@ -3,7 +3,6 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
 )
 
@@ -20,7 +19,7 @@ func (a *app) graphCommand() *cobra.Command {
 				return err
 			}
 			defer m.Close()
-			var g *graph.Graph = m.Graph
+			g := m.Graph
 			if rank > 0 {
 				if g, err = adapt.Apply(g, adapt.LoRA{Rank: rank, Alpha: float64(2 * rank), Targets: []string{adapt.Auto}}); err != nil {
 					return err

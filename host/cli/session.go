@@ -180,10 +180,9 @@ func (s *session) capable() error {
 		lack(d.Ops, op, "the operation %s, which "+s.model.Architecture+" uses")
 	}
 	lack(d.Objectives, kernels.CrossEntropy, "the objective %s")
-	switch {
-	case s.adapter == "":
+	if s.adapter == "" {
 		lack(d.Adapters, "full", "training of all parameters (adapter %q)")
-	default:
+	} else {
 		lack(d.Adapters, "lora", "the adapter %q")
 	}
 	if s.run.Adapter.LoRABias {

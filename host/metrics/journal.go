@@ -36,9 +36,6 @@ type Journal struct {
 	done    chan struct{}    // the writer has ended
 }
 
-// maxLine bounds a line of metrics.jsonl.
-const maxLine = 16 << 20
-
 // OpenJournal opens the journal at path, or begins it, for a new attempt. A torn
 // last line, left by a host that was killed, is cut off.
 func OpenJournal(path string) (*Journal, error) {
@@ -193,10 +190,11 @@ func (j *Journal) Close() error {
 func (j *Journal) await(from int64, stopped func() bool) (written int64, more bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for j.written <= from && !(j.closed && j.pending == 0) && !stopped() {
+	ended := func() bool { return j.closed && j.pending == 0 }
+	for j.written <= from && !ended() && !stopped() {
 		j.changed.Wait()
 	}
-	return j.written, !(j.closed && j.pending == 0)
+	return j.written, !ended()
 }
 
 // wake makes waiting readers look at their stop condition again.

@@ -65,8 +65,13 @@ func TestJournalSurvivesATornLine(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f, _ := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	f.WriteString(`{"attempt":1,"seq":4,"st`)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(`{"attempt":1,"seq":4,"st`); err != nil {
+		t.Fatal(err)
+	}
 	f.Close()
 	j, err = OpenJournal(path)
 	if err != nil {

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"fmt"
-
 	"github.com/honeml/hone/plugins/cpu-kernels/gemm"
 	"github.com/honeml/hone/plugins/cpu-kernels/isa"
 	"github.com/honeml/hone/plugins/cpu-kernels/workers"
@@ -214,6 +212,3 @@ func (e *Engine) knowsAdapter(name string) error {
 	}
 	return fault.New(fault.BadInput, "there is no adapter %q", name)
 }
-
-// describe names a node for errors.
-func describe(n *graph.Node) string { return fmt.Sprintf("%s (%s)", n.Name, n.Op.Name()) }

@@ -66,16 +66,6 @@ func (m *matrix) set(at int, src []float32) {
 	}
 }
 
-// floats is the whole matrix as float32: itself where it is held so, else a copy.
-func (m *matrix) floats() []float32 {
-	if m.held == heldFloat32 {
-		return m.f32
-	}
-	out := make([]float32, m.rows*m.cols)
-	m.part(0, out)
-	return out
-}
-
 // parseHeld is the type in which weights that a run file calls weightType are
 // held; natural is what the checkpoint's own type comes to.
 func parseHeld(weightType, natural string) (string, error) {

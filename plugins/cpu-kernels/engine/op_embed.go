@@ -9,7 +9,7 @@ type embedKernel struct {
 }
 
 func (k *embedKernel) forward(c *call) {
-	table, w := k.e.weight(k.op.Table), k.outWidth(0)
+	table, w := k.e.weight(k.op.Table), k.outWidth()
 	scale := float32(k.op.Scale)
 	k.e.eachRow(c.rows.len(), func(from, to int) {
 		for t := from; t < to; t++ {
@@ -29,7 +29,7 @@ func (k *embedKernel) backward(c *call) {
 	if !k.trains(k.op.Table) {
 		return
 	}
-	w, d := k.outWidth(0), k.e.gradient(k.op.Table)
+	w, d := k.outWidth(), k.e.gradient(k.op.Table)
 	scale := float32(k.op.Scale)
 	k.e.eachColumn(w, func(from, to int) {
 		for t, id := range c.rows.id {

@@ -56,7 +56,7 @@ func (k *concatKernel) place(i, t, g int) (from, to int) {
 
 func (k *concatKernel) forward(c *call) {
 	k.e.eachRow(c.rows.len(), func(from, to int) {
-		at := from * k.outWidth(0)
+		at := from * k.outWidth()
 		for t := from; t < to; t++ {
 			for g := range k.op.Groups {
 				for i, size := range k.op.Widths {
@@ -71,7 +71,7 @@ func (k *concatKernel) forward(c *call) {
 
 func (k *concatKernel) backward(c *call) {
 	k.e.eachRow(c.rows.len(), func(from, to int) {
-		at := from * k.outWidth(0)
+		at := from * k.outWidth()
 		for t := from; t < to; t++ {
 			for g := range k.op.Groups {
 				for i, size := range k.op.Widths {

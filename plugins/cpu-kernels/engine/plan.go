@@ -100,9 +100,9 @@ func (e *Engine) microBatch() int {
 
 // layOut makes the programs for the present layout.
 func (e *Engine) layOut(full *diff.Schedule, kernelOf []kernel) error {
-	trunk, nodes := e.g, []int(nil)
-	trunkKernels := kernelOf
+	trunk, trunkKernels := e.g, kernelOf
 	if e.head != nil {
+		var nodes []int
 		trunk, nodes = e.head.trunk()
 		trunkKernels = make([]kernel, len(nodes))
 		for i, n := range nodes {
