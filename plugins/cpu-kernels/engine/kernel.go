@@ -68,7 +68,8 @@ type base struct {
 
 func (base) auxWidth() int { return 0 }
 
-func (b base) inWidth(k int) int  { return b.e.g.Values[b.node.Inputs[k]].Width }
+func (b base) inWidth(k int) int { return b.e.g.Values[b.node.Inputs[k]].Width }
+
 // outWidth is the width of the first output.
 func (b base) outWidth() int { return b.e.g.Values[b.node.Outputs[0]].Width }
 
