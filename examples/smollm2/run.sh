@@ -12,4 +12,6 @@ case $model in
   *) model=$PWD/$model ;;
 esac
 
-exec "$root/bin/hone" run "$here/run.hone.hcl" -var "model=$model" "$@"
+run=runs/smollm2-$(date +%Y%m%d-%H%M%S)
+"$root/bin/hone" run "$here/run.hone.hcl" -var "model=$model" -run-dir "$run" "$@"
+(cd "$root" && go run ./examples/smollm2/judge "$OLDPWD/$run")
