@@ -97,7 +97,7 @@ func TestConfiguration(t *testing.T) {
 		{"entity with a project", map[string]any{"entity": "team/p"}, []string{"entity"}, "project"},
 		{"long tag", map[string]any{"tags": []any{"a", strings.Repeat("ü", 65)}}, []string{"tags", "1"}, "64"},
 		{"empty tag", map[string]any{"tags": []any{""}}, []string{"tags", "0"}, "64"},
-		{"unknown attribute", map[string]any{"projekt": "p"}, []string{}, "projekt"},
+		{"unknown attribute", map[string]any{"projekt": "p"}, []string{"projekt"}, "projekt"},
 		{"wrong type", map[string]any{"project": 3.0}, []string{"project"}, ""},
 	}
 	for _, test := range tests {

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
 
@@ -22,7 +23,7 @@ import (
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "hold" {
 		hold(os.Args[2])
-		select {}
+		forever()
 	}
 	name := strings.TrimPrefix(filepath.Base(os.Args[0]), "hone-plugin-")
 	switch name {
@@ -34,12 +35,12 @@ func main() {
 		os.Exit(127)
 	case "logger-silent":
 		fmt.Fprintln(os.Stderr, "waiting for a licence server")
-		select {}
+		forever()
 	case "logger-old":
 		serveOld()
 	case "logger-netrpc":
 		fmt.Println("1|1|unix|/nowhere") // as plugins of go-plugin's first protocol say it
-		select {}
+		forever()
 	case "logger-kernels":
 		kernels.Serve(&badKernels{})
 	case "logger-noise":
@@ -92,5 +93,13 @@ func startChild(socket string) {
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		panic(err)
+	}
+}
+
+// forever waits. A select without cases would end a program without other
+// goroutines as a deadlock.
+func forever() {
+	for {
+		time.Sleep(time.Hour)
 	}
 }
