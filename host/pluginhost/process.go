@@ -93,17 +93,16 @@ func (p *Process) start(ctx context.Context, opts Options) (err error) {
 
 	ctx, cancel := context.WithTimeoutCause(ctx, opts.StartTimeout, errSilent)
 	defer cancel()
-	connected := make(chan error, 1)
+	connected := make(chan struct{})
 	go func() {
-		service, err := p.connect()
-		p.service = service
-		connected <- err
+		p.service, err = p.connect()
+		close(connected)
 	}()
 	select {
-	case err = <-connected:
+	case <-connected:
 	case <-ctx.Done():
 		_ = p.child.Kill(ctx)
-		_ = <-connected // soon: the process is dead
+		<-connected // soon: the process is dead
 		return p.explainSilence(ctx, opts.StartTimeout)
 	}
 	if err != nil {

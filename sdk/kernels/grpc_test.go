@@ -107,7 +107,7 @@ func (r *recorder) Close(context.Context) error { return r.err }
 // dial serves r in memory.
 func dial(t *testing.T, r *recorder) kernels.Backend {
 	t.Helper()
-	service, stop, err := loopback.Dial(kernels.NewPlugin(r))
+	service, stop, err := loopback.Dial(t.Context(), kernels.NewPlugin(r))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func (r *recorder) Close(_ context.Context, status logger.Status) error {
 
 func dial(t *testing.T, r *recorder) logger.Logger {
 	t.Helper()
-	service, stop, err := loopback.Dial(logger.NewPlugin(r))
+	service, stop, err := loopback.Dial(t.Context(), logger.NewPlugin(r))
 	if err != nil {
 		t.Fatal(err)
 	}

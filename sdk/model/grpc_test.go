@@ -43,7 +43,7 @@ func (r *recorder) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.T
 
 func dial(t *testing.T, r *recorder) model.Model {
 	t.Helper()
-	service, stop, err := loopback.Dial(model.NewPlugin(r))
+	service, stop, err := loopback.Dial(t.Context(), model.NewPlugin(r))
 	if err != nil {
 		t.Fatal(err)
 	}

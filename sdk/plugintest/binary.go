@@ -117,7 +117,7 @@ func Check(ctx context.Context, path string, o Options) (*Report, error) {
 	default:
 		return nil, fmt.Errorf("there is no kind of plugins %q", o.Kind)
 	}
-	report.Results = append(runRules(ctx, processRules(), path, nil), report.Results...)
+	report.Results = append(runRules(ctx, processRules(), path, selection{}), report.Results...)
 	return report, nil
 }
 

@@ -25,8 +25,9 @@ type KernelsOptions struct {
 	Precision string
 	// Graphs is how many random graphs are compared; 0: 20.
 	Graphs int
-	// Skip lists rules that are left out, by their ids.
-	Skip []string
+	// Skip lists rules that are left out, by their ids; Only, if not empty, those that
+	// are not.
+	Skip, Only []string
 }
 
 // CheckKernels runs the rules of kernels plugins.
@@ -39,7 +40,7 @@ func CheckKernels(ctx context.Context, begin Start[kernels.Backend], o KernelsOp
 	}
 	defer k.remove()
 	report.Name, report.Version = k.description.Name, k.description.Version
-	report.Results = runRules(ctx, kernelsRules(), k, o.Skip)
+	report.Results = runRules(ctx, kernelsRules(), k, selection{o.Skip, o.Only})
 	return report
 }
 

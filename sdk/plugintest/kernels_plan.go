@@ -165,17 +165,25 @@ func lackingGraph(op string) (*graph.Graph, error) {
 	x := b.Embed("embed", vocabulary, hidden)
 	switch op {
 	case "route", "expert_linear", "combine":
-		indices, weights := b.Route(b.Linear(x, "router", 4, graph.RoleRouter), "route", graph.Route{Experts: 4, TopK: 2, Factor: 1})
-		y := b.ExpertLinear(x, indices, "experts", graph.ExpertLinear{Experts: 4})
+		experts := b.Param("experts.weight", []int{4, hidden, hidden}, graph.RoleExpertUp)
+		route := graph.Route{Experts: 4, TopK: 2, Bias: graph.NoParam, Groups: 1, Keep: 1, GroupTop: 1, Factor: 1}
+		indices, weights := b.Route(b.Linear(x, "router", 4, graph.RoleRouter), "route", route)
+		y := b.ExpertLinear(x, indices, "experts", graph.ExpertLinear{Weight: experts, Bias: graph.NoParam, Experts: 4})
 		x = b.Combine(y, weights, "combine")
+	case "norm":
+		x = b.RMSNorm(x, "norm", 1e-5)
+	case "map":
+		x = b.Scale(x, 2, "scale")
+	case "rope":
+		x = b.RoPE(x, "rope", graph.RoPE{Heads: 1, Freq: []float32{1, 0.1}, Factor: 1})
+	case "attention":
+		x = b.Attention(x, x, x, "attention", graph.AttentionSpec{Heads: 1, KVHeads: 1, Scale: 0.1})
 	case "conv":
 		x = b.Conv(x, "conv", 3, false)
 	case "split":
 		x = b.Split(x, "split", 1, hidden/2, hidden/2)[0]
 	case "concat":
 		x = b.Concat("concat", 1, graph.Part(x), graph.Part(x))
-	default:
-		return nil, errors.New("no graph for it")
 	}
 	b.Logits(b.Linear(x, "lm_head", vocabulary, graph.RoleHead))
 	return b.Graph()
@@ -188,9 +196,7 @@ func kernelsUnsupported(c *check, k *kernelsKit) {
 			continue
 		}
 		g, err := lackingGraph(op)
-		if err != nil {
-			continue
-		}
+		c.must(err, "making a graph with %s", op)
 		tried = true
 		req := k.request(k.lora)
 		req.Graph, req.Settings.Adapter, req.Phases = g, "", kernels.Phases{Score: true}

@@ -22,8 +22,9 @@ type LoggerOptions struct {
 	// Read gives the records that a run's folder holds, each as often as it stands
 	// there. Without it the kit looks for names of scalars in the folder's files.
 	Read func(run *logger.Run) ([]RecordKey, error)
-	// Skip lists rules that are left out, by their ids.
-	Skip []string
+	// Skip lists rules that are left out, by their ids; Only, if not empty, those that
+	// are not.
+	Skip, Only []string
 }
 
 // A RecordKey is what makes a record unique.
@@ -39,7 +40,7 @@ func CheckLogger(ctx context.Context, begin Start[logger.Logger], o LoggerOption
 	}
 	defer k.close()
 	report.Name, report.Version = k.description.Name, k.description.Version
-	report.Results = runRules(ctx, loggerRules(), k, o.Skip)
+	report.Results = runRules(ctx, loggerRules(), k, selection{o.Skip, o.Only})
 	return report
 }
 

@@ -20,8 +20,9 @@ type ModelOptions struct {
 	// answers for: a layer or two, widths below some hundred. Without any, each
 	// architecture is tried with one in the form of Llama's.
 	Configurations [][]byte
-	// Skip lists rules that are left out, by their ids.
-	Skip []string
+	// Skip lists rules that are left out, by their ids; Only, if not empty, those that
+	// are not.
+	Skip, Only []string
 }
 
 // CheckModel runs the rules of model plugins.
@@ -34,7 +35,7 @@ func CheckModel(ctx context.Context, begin Start[model.Model], o ModelOptions) *
 	}
 	defer k.close()
 	report.Name, report.Version = k.description.Name, k.description.Version
-	report.Results = runRules(ctx, modelRules(), k, o.Skip)
+	report.Results = runRules(ctx, modelRules(), k, selection{o.Skip, o.Only})
 	return report
 }
 

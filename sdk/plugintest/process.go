@@ -25,7 +25,7 @@ func processRules() []rule[string] {
 }
 
 // processTime bounds what a process has to do at once.
-const processTime = 20 * time.Second
+const processTime = 10 * time.Second
 
 func checkByHand(c *check, path string) {
 	ctx, cancel := context.WithTimeout(c, processTime)

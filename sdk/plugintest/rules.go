@@ -71,18 +71,24 @@ func start[S any](c *check, begin Start[S]) *Instance[S] {
 	return instance
 }
 
-// runRules runs rules, but for those that skip names.
-func runRules[K any](ctx context.Context, rules []rule[K], k K, skip []string) []Result {
+// A selection says which rules are run, by their ids.
+type selection struct{ skip, only []string }
+
+func (s selection) leavesOut(id string) bool {
+	return slices.Contains(s.skip, id) || len(s.only) > 0 && !slices.Contains(s.only, id)
+}
+
+// runRules runs the rules that s does not leave out.
+func runRules[K any](ctx context.Context, rules []rule[K], k K, s selection) []Result {
 	var out []Result
 	for _, r := range rules {
-		result := Result{Rule: Rule{ID: r.id, Sentence: r.sentence}}
-		if slices.Contains(skip, r.id) {
-			result.Outcome, result.Detail = Skipped, "left out on demand"
-		} else {
-			begun := time.Now()
-			result.Outcome, result.Detail = runRule(ctx, r, k)
-			result.Took = time.Since(begun)
+		if s.leavesOut(r.id) {
+			continue
 		}
+		result := Result{Rule: Rule{ID: r.id, Sentence: r.sentence}}
+		begun := time.Now()
+		result.Outcome, result.Detail = runRule(ctx, r, k)
+		result.Took = time.Since(begun)
 		out = append(out, result)
 	}
 	return out

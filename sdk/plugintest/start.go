@@ -34,8 +34,8 @@ func InProcess[S any](create func() S) Start[S] {
 
 // OverGRPC starts what create makes and reaches it through the wire, in memory.
 func OverGRPC[S any](create func() S) Start[S] {
-	return func(context.Context) (*Instance[S], error) {
-		service, stop, err := loopback.Dial(asPlugin(create()))
+	return func(ctx context.Context) (*Instance[S], error) {
+		service, stop, err := loopback.Dial(ctx, asPlugin(create()))
 		if err != nil {
 			return nil, err
 		}

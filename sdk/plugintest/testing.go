@@ -2,7 +2,6 @@ package plugintest
 
 import (
 	"errors"
-	"slices"
 	"testing"
 
 	"github.com/honeml/hone/sdk/kernels"
@@ -42,7 +41,7 @@ func Program(t *testing.T, path string, o Options) {
 			t.Fatal(err)
 		}
 	}
-	testRules(t, processRules(), path, nil)
+	testRules(t, processRules(), path, selection{})
 	switch o.Kind {
 	case plugin.Model:
 		testModel(t, Binary[model.Model](path), o.Model)
@@ -62,7 +61,7 @@ func testKernels(t *testing.T, begin Start[kernels.Backend], o KernelsOptions) {
 		t.Fatal(err)
 	}
 	defer k.remove()
-	testRules(t, kernelsRules(), k, o.Skip)
+	testRules(t, kernelsRules(), k, selection{o.Skip, o.Only})
 }
 
 func testModel(t *testing.T, begin Start[model.Model], o ModelOptions) {
@@ -72,7 +71,7 @@ func testModel(t *testing.T, begin Start[model.Model], o ModelOptions) {
 		t.Fatal(err)
 	}
 	defer k.close()
-	testRules(t, modelRules(), k, o.Skip)
+	testRules(t, modelRules(), k, selection{o.Skip, o.Only})
 }
 
 func testLogger(t *testing.T, begin Start[logger.Logger], o LoggerOptions) {
@@ -82,19 +81,18 @@ func testLogger(t *testing.T, begin Start[logger.Logger], o LoggerOptions) {
 		t.Fatal(err)
 	}
 	defer k.close()
-	testRules(t, loggerRules(), k, o.Skip)
+	testRules(t, loggerRules(), k, selection{o.Skip, o.Only})
 }
 
 // testRules runs each rule as a subtest. One that does not apply is no skipped test: it
 // says so in the test's log.
-func testRules[K any](t *testing.T, rules []rule[K], k K, skip []string) {
+func testRules[K any](t *testing.T, rules []rule[K], k K, s selection) {
 	t.Helper()
 	for _, r := range rules {
+		if s.leavesOut(r.id) {
+			continue
+		}
 		t.Run(r.id, func(t *testing.T) {
-			if slices.Contains(skip, r.id) {
-				t.Log("left out on demand")
-				return
-			}
 			switch outcome, detail := runRule(t.Context(), r, k); outcome {
 			case Failed:
 				t.Error(errors.New("broken: " + r.sentence + "\n" + detail))

@@ -17,8 +17,8 @@ import (
 )
 
 // Dial serves p, which model.NewPlugin and its like make, and gives the host's side
-// of it: a model.Model, kernels.Backend or logger.Logger. stop ends both.
-func Dial(p goplugin.Plugin) (service any, stop func(), err error) {
+// of it: a model.Model, kernels.Backend or logger.Logger. stop ends both; ctx bounds the start alone.
+func Dial(ctx context.Context, p goplugin.Plugin) (service any, stop func(), err error) {
 	both, ok := p.(goplugin.GRPCPlugin)
 	if !ok {
 		return nil, nil, fmt.Errorf("a plugin of type %T is not served over gRPC", p)
@@ -39,7 +39,7 @@ func Dial(p goplugin.Plugin) (service any, stop func(), err error) {
 		grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(plugin.MaxMessageBytes), grpc.MaxCallSendMsgSize(plugin.MaxMessageBytes)))
 	if err == nil {
-		service, err = both.GRPCClient(context.Background(), nil, conn)
+		service, err = both.GRPCClient(ctx, nil, conn)
 	}
 	if err != nil {
 		server.Stop()
