@@ -26,9 +26,9 @@ type Engine struct {
 	grads   [][]float32 // by trainable parameter: sums over a step's tokens
 	adam    adamState
 
-	training *program // nil without the train phase
-	scoring  *program // the forward pass alone
-	head     *head    // nil: the logits are computed whole
+	training *program    // nil without the train phase
+	scoring  *program    // the forward pass alone
+	head     *logitsHead // nil: the logits are computed whole
 	arena    []float32
 	free     [][]float32 // scratch memory
 	layout   layout

@@ -5,90 +5,36 @@ import (
 
 	"github.com/honeml/hone/plugins/cpu-kernels/vecmath"
 	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/head"
 )
 
-// A head is the end of a Graph: the linear that gives the logits and the
-// element-wise expressions behind it. It runs a few rows at a time, forward,
-// loss and backward, so that logits of a whole micro-batch, the largest values
-// of a model by far, never exist.
-type head struct {
-	e       *Engine
-	nodes   []int // the linear, then the maps
+// A logitsHead computes the head of the Graph some rows at a time, forward, loss
+// and backward.
+type logitsHead struct {
+	e *Engine
+	*head.Head
 	kernels []kernel
-	input   graph.ValueID // the linear's
-	width   int           // of the input
+	width   int // of the head's input
 }
 
 // headBytes bounds the logits that exist at a time.
 const headBytes = 32 << 20
 
-// findHead finds the head of the Graph, nil where it does not end like that.
-func (e *Engine) findHead(kernelOf []kernel) *head {
-	uses := make([]int, len(e.g.Values))
-	for _, n := range e.g.Nodes {
-		for _, v := range n.Inputs {
-			uses[v]++
-		}
+// findHead finds the head of the Graph, nil where it does not end in one.
+func (e *Engine) findHead(kernelOf []kernel) *logitsHead {
+	found := head.Find(e.g)
+	if found == nil {
+		return nil
 	}
-	h := &head{e: e}
-	for v := e.g.Logits; ; {
-		if used := uses[v]; v == e.g.Logits && used != 0 || v != e.g.Logits && used != 1 {
-			return nil
-		}
-		i := e.g.Values[v].Node
-		n := e.g.Nodes[i]
-		h.nodes = append([]int{i}, h.nodes...)
-		h.kernels = append([]kernel{kernelOf[i]}, h.kernels...)
-		switch n.Op.(type) {
-		case *graph.Linear:
-			h.input = n.Inputs[0]
-			h.width = e.g.Values[h.input].Width
-			return h
-		case *graph.Map:
-			if len(n.Inputs) != 1 {
-				return nil
-			}
-			v = n.Inputs[0]
-		default:
-			return nil
-		}
+	h := &logitsHead{e: e, Head: found, width: e.g.Values[found.Input].Width}
+	for _, i := range found.Nodes {
+		h.kernels = append(h.kernels, kernelOf[i])
 	}
-}
-
-// trunk is the Graph without the head, ending in the head's input, and the
-// indices that its nodes have in the whole Graph.
-func (h *head) trunk() (*graph.Graph, []int) {
-	g := h.e.g
-	inHead := map[int]bool{}
-	for _, i := range h.nodes {
-		inHead[i] = true
-	}
-	t := *g
-	t.Nodes, t.Values = nil, make([]*graph.Value, len(g.Values))
-	var kept []int
-	for i, n := range g.Nodes {
-		if inHead[i] {
-			continue
-		}
-		for _, v := range n.Outputs {
-			value := *g.Values[v]
-			value.Node = len(t.Nodes)
-			t.Values[v] = &value
-		}
-		t.Nodes = append(t.Nodes, n)
-		kept = append(kept, i)
-	}
-	for v, value := range t.Values {
-		if value == nil { // the head's own: never touched
-			t.Values[v] = g.Values[v]
-		}
-	}
-	t.Logits = h.input
-	return &t, kept
+	return h
 }
 
 // rowsAtATime is how many rows the head computes together.
-func (h *head) rowsAtATime() int {
+func (h *logitsHead) rowsAtATime() int {
 	return min(256, max(8, headBytes/(4*h.e.g.Vocabulary())))
 }
 
@@ -96,7 +42,7 @@ func (h *head) rowsAtATime() int {
 // a time: f gets the indices of these rows and their logits, [len, vocabulary],
 // and where d is not nil leaves there the gradient of the logits, which is taken
 // back to dx.
-func (h *head) each(c call, x []float32, indices []int, dx []float32, f func(indices []int, logits, d []float32)) {
+func (h *logitsHead) each(c call, x []float32, indices []int, dx []float32, f func(indices []int, logits, d []float32)) {
 	step := h.rowsAtATime()
 	for at := 0; at < len(indices); at += step {
 		part := indices[at:min(len(indices), at+step)]
@@ -104,7 +50,7 @@ func (h *head) each(c call, x []float32, indices []int, dx []float32, f func(ind
 	}
 }
 
-func (h *head) some(c call, x []float32, indices []int, dx []float32, f func([]int, []float32, []float32)) {
+func (h *logitsHead) some(c call, x []float32, indices []int, dx []float32, f func([]int, []float32, []float32)) {
 	e, n := h.e, len(indices)
 	xs := e.scratch(n * h.width)
 	for i, t := range indices {
@@ -113,7 +59,7 @@ func (h *head) some(c call, x []float32, indices []int, dx []float32, f func([]i
 	c.rows = c.rows.pick(indices)
 	values := [][]float32{xs}
 	for i, k := range h.kernels {
-		y := e.scratch(n * e.g.Values[e.g.Nodes[h.nodes[i]].Outputs[0]].Width)
+		y := e.scratch(n * e.g.Values[e.g.Nodes[h.Nodes[i]].Outputs[0]].Width)
 		values = append(values, y)
 		forward := c
 		forward.in, forward.out = values[i:i+1], values[i+1:i+2]
@@ -134,7 +80,7 @@ func (h *head) some(c call, x []float32, indices []int, dx []float32, f func([]i
 
 // back takes the gradient d of the logits through the head and adds what reaches
 // its input to the rows of dx. It releases d.
-func (h *head) back(c call, values [][]float32, d []float32, indices []int, dx []float32) {
+func (h *logitsHead) back(c call, values [][]float32, d []float32, indices []int, dx []float32) {
 	e := h.e
 	for i := len(h.kernels) - 1; i >= 0; i-- {
 		backward := c
@@ -161,8 +107,8 @@ func (h *head) back(c call, values [][]float32, d []float32, indices []int, dx [
 }
 
 // trainedFrom reports whether kernel i has parameters of its own to train.
-func (h *head) trainedFrom(i int) bool {
-	for _, id := range graph.ParamsOf(h.e.g.Nodes[h.nodes[i]].Op) {
+func (h *logitsHead) trainedFrom(i int) bool {
+	for _, id := range graph.ParamsOf(h.e.g.Nodes[h.Nodes[i]].Op) {
 		if h.e.g.Params[id].Trainable {
 			return true
 		}

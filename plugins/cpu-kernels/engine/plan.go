@@ -102,10 +102,9 @@ func (e *Engine) microBatch() int {
 func (e *Engine) layOut(full *diff.Schedule, kernelOf []kernel) error {
 	trunk, trunkKernels := e.g, kernelOf
 	if e.head != nil {
-		var nodes []int
-		trunk, nodes = e.head.trunk()
-		trunkKernels = make([]kernel, len(nodes))
-		for i, n := range nodes {
+		trunk = e.head.Trunk
+		trunkKernels = make([]kernel, len(e.head.TrunkNodes))
+		for i, n := range e.head.TrunkNodes {
 			trunkKernels[i] = kernelOf[n]
 		}
 	}
@@ -177,7 +176,7 @@ func (e *Engine) scratchEstimate() int64 {
 		return int64(e.layout.tokens) * int64(widest) * 4
 	}
 	rows := int64(e.head.rowsAtATime())
-	return rows*int64(e.g.Vocabulary())*4*int64(1+len(e.head.nodes)) + int64(e.layout.tokens)*int64(e.head.width)*8
+	return rows*int64(e.g.Vocabulary())*4*int64(1+len(e.head.Nodes)) + int64(e.layout.tokens)*int64(e.head.width)*8
 }
 
 // flops is the arithmetic of the matrix products for a token: forward, and

@@ -4,6 +4,7 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/live"
+	"github.com/honeml/hone/sdk/graph/place"
 )
 
 // A slot is the place of a value or gradient in the arena.
@@ -42,148 +43,63 @@ type program struct {
 // alignment of buffers, in bytes: a cache line.
 const alignment = 64
 
-// bind lays out a schedule for micro-batches of up to tokens tokens.
+// bind lays out a schedule for micro-batches of up to tokens tokens. kernelOf has
+// the kernels of the schedule's nodes.
 func (e *Engine) bind(s *diff.Schedule, kernelOf []kernel, tokens int) *program {
-	b := binder{e: e, s: s, kernelOf: kernelOf, tokens: tokens}
-	buffers := live.Buffers(s)
-	sizes := make([]int64, len(buffers))
-	b.index = make(map[bufferKey]int, len(buffers))
-	for i, buf := range buffers {
-		floats := int64(tokens) * int64(b.valueWidth(buf.Value))
-		if !buf.Gradient {
-			floats += int64(tokens) * int64(b.auxWidth(buf.Value))
+	placed := place.Place(s)
+	sizes := make([]int64, len(placed.Buffers))
+	widths := make([]int, len(placed.Buffers))
+	for i, b := range placed.Buffers {
+		v := s.Graph.Values[b.Value]
+		widths[i] = v.Width * v.Slots
+		floats := widths[i]
+		if !b.Gradient {
+			floats += auxWidth(s.Graph, kernelOf, v)
 		}
-		sizes[i] = floats * 4
-		b.index[bufferKey{buf.Value, buf.Gradient, buf.From}] = i
+		sizes[i] = 4 * int64(tokens) * int64(floats)
 	}
-	b.offsets, b.total = live.Layout(buffers, sizes, alignment)
-	b.latest = map[latestKey]int{}
-	return b.program()
-}
-
-type bufferKey struct {
-	value    graph.ValueID
-	gradient bool
-	from     int
-}
-
-type latestKey struct {
-	value    graph.ValueID
-	gradient bool
-}
-
-type binder struct {
-	e        *Engine
-	s        *diff.Schedule
-	kernelOf []kernel
-	tokens   int
-	index    map[bufferKey]int
-	offsets  []int64
-	total    int64
-	latest   map[latestKey]int // the buffer that holds a value now
-}
-
-func (b *binder) valueWidth(v graph.ValueID) int {
-	return b.s.Graph.Values[v].Width * b.s.Graph.Values[v].Slots
-}
-
-// auxWidth is the width of the auxiliary results that stand behind a value: those
-// of the node whose first output it is.
-func (b *binder) auxWidth(v graph.ValueID) int {
-	n := b.s.Graph.Values[v].Node
-	if b.s.Graph.Nodes[n].Outputs[0] != v {
-		return 0
-	}
-	return b.kernelOf[n].auxWidth()
-}
-
-// define notes that step i begins a buffer for v, if it does.
-func (b *binder) define(v graph.ValueID, gradient bool, i int) {
-	if buf, ok := b.index[bufferKey{v, gradient, i}]; ok {
-		b.latest[latestKey{v, gradient}] = buf
-	}
-}
-
-func (b *binder) slot(v graph.ValueID, gradient bool) slot {
-	buf, ok := b.latest[latestKey{v, gradient}]
-	if !ok {
-		return nowhere
-	}
-	return slot{offset: b.offsets[buf] / 4, width: b.valueWidth(v)}
-}
-
-func (b *binder) slots(vs []graph.ValueID) []slot {
-	out := make([]slot, len(vs))
-	for i, v := range vs {
-		out[i] = b.slot(v, false)
-	}
-	return out
-}
-
-func (b *binder) program() *program {
-	p := &program{size: b.total, logits: nowhere, dLogits: nowhere}
-	logits := b.s.Graph.Logits
-	for i, step := range b.s.Steps {
-		switch step.Kind {
-		case diff.Forward:
-			p.steps = append(p.steps, b.forward(step, i))
-		case diff.Loss:
-			b.define(logits, true, i)
-			p.logits, p.dLogits = b.slot(logits, false), b.slot(logits, true)
-			p.steps = append(p.steps, boundStep{kind: diff.Loss})
-		case diff.Backward:
-			p.steps = append(p.steps, b.backward(step, i))
+	offsets, size := live.Layout(placed.Buffers, sizes, alignment)
+	slotOf := func(buffer int) slot {
+		if buffer == place.Nowhere {
+			return nowhere
 		}
+		return slot{offset: offsets[buffer] / 4, width: widths[buffer]}
 	}
-	if p.logits == nowhere {
-		p.logits = b.slot(logits, false)
+	slots := func(buffers []int) []slot {
+		out := make([]slot, len(buffers))
+		for i, b := range buffers {
+			out[i] = slotOf(b)
+		}
+		return out
+	}
+	p := &program{size: size, logits: slotOf(placed.Logits), dLogits: slotOf(placed.DLogits)}
+	for _, step := range placed.Steps {
+		b := boundStep{kind: step.Kind, accumulate: step.Accumulate, aux: nowhere}
+		if step.Kind != diff.Loss {
+			b.kernel = kernelOf[step.Node]
+			b.in, b.out, b.dIn, b.dOut = slots(step.In), slots(step.Out), slots(step.DIn), slots(step.DOut)
+			b.aux = auxSlot(b.kernel, b.out[0], tokens)
+		}
+		p.steps = append(p.steps, b)
 	}
 	return p
 }
 
-func (b *binder) forward(step diff.Step, i int) boundStep {
-	n := b.s.Graph.Nodes[step.Node]
-	in := b.slots(n.Inputs)
-	for _, v := range n.Outputs {
-		b.define(v, false, i)
+// auxWidth is the width of the auxiliary results that stand behind a value: those
+// of the node whose first output it is.
+func auxWidth(g *graph.Graph, kernelOf []kernel, v *graph.Value) int {
+	if g.Nodes[v.Node].Outputs[0] != v.ID {
+		return 0
 	}
-	out := b.slots(n.Outputs)
-	return boundStep{kind: diff.Forward, kernel: b.kernelOf[step.Node], in: in, out: out, aux: b.aux(step.Node, out)}
+	return kernelOf[v.Node].auxWidth()
 }
 
-// aux stands behind the node's first output.
-func (b *binder) aux(node int, out []slot) slot {
-	w := b.kernelOf[node].auxWidth()
-	if w == 0 || out[0].offset < 0 {
+// auxSlot is the place behind a node's first output.
+func auxSlot(k kernel, first slot, tokens int) slot {
+	if k.auxWidth() == 0 || first.offset < 0 {
 		return nowhere
 	}
-	return slot{offset: out[0].offset + int64(b.tokens*out[0].width), width: w}
-}
-
-func (b *binder) backward(step diff.Step, i int) boundStep {
-	n := b.s.Graph.Nodes[step.Node]
-	out := boundStep{
-		kind: diff.Backward, kernel: b.kernelOf[step.Node], in: b.slots(n.Inputs), out: b.slots(n.Outputs),
-		dIn: make([]slot, len(n.Inputs)), dOut: make([]slot, len(n.Outputs)), accumulate: make([]bool, len(n.Inputs)),
-	}
-	out.aux = b.aux(step.Node, out.out)
-	for k, v := range n.Outputs {
-		out.dOut[k] = nowhere
-		if step.OutputGradients[k] {
-			out.dOut[k] = b.slot(v, true)
-		}
-	}
-	for k := range out.dIn {
-		out.dIn[k] = nowhere
-	}
-	for _, in := range step.Inputs {
-		if !in.Accumulate {
-			b.define(in.Value, true, i)
-		}
-		out.dIn[in.Input] = b.slot(in.Value, true)
-		out.accumulate[in.Input] = in.Accumulate
-	}
-	return out
+	return slot{offset: first.offset + int64(tokens*first.width), width: k.auxWidth()}
 }
 
 // call fills in what a kernel needs for a step on c's rows.

@@ -1,0 +1,142 @@
+// Package place says, for each step of a schedule, in which buffers it finds its
+// values and gradients. Package live knows how long each buffer lives and lays
+// them out; this package connects the two, so that a backend walks a list of steps
+// without looking anything up.
+package place
+
+import (
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+	"github.com/honeml/hone/sdk/graph/live"
+)
+
+// Nowhere is the index of a buffer that a step has no use for.
+const Nowhere = -1
+
+// A Step is a step of a schedule with the buffers that it touches: indices into
+// Program.Buffers, or Nowhere.
+type Step struct {
+	Kind diff.Kind
+	Node int // index into the Graph's nodes; −1 for the loss
+
+	In, Out []int // values, by input and output of the node
+
+	// Backward: gradients by output (Nowhere: zero) and by input (Nowhere: not
+	// wanted), and whether to add to an input's gradient.
+	DOut, DIn  []int
+	Accumulate []bool
+}
+
+// A Program is a schedule with its buffers.
+type Program struct {
+	Steps   []Step
+	Buffers []live.Buffer
+	// Logits is the buffer of the logits at the loss, or at the end where there is
+	// none; DLogits that of their gradient, Nowhere without a loss.
+	Logits, DLogits int
+}
+
+// Place finds the buffers of each step.
+func Place(s *diff.Schedule) *Program {
+	p := placer{s: s, buffers: live.Buffers(s), begins: map[begin]int{}, now: map[what]int{}}
+	for i, b := range p.buffers {
+		p.begins[begin{what{b.Value, b.Gradient}, b.From}] = i
+	}
+	out := &Program{Buffers: p.buffers, Logits: Nowhere, DLogits: Nowhere}
+	logits := s.Graph.Logits
+	for i, step := range s.Steps {
+		switch step.Kind {
+		case diff.Forward:
+			out.Steps = append(out.Steps, p.forward(step, i))
+		case diff.Loss:
+			p.define(logits, true, i)
+			out.Logits, out.DLogits = p.buffer(logits, false), p.buffer(logits, true)
+			out.Steps = append(out.Steps, Step{Kind: diff.Loss, Node: -1})
+		case diff.Backward:
+			out.Steps = append(out.Steps, p.backward(step, i))
+		}
+	}
+	if out.Logits == Nowhere {
+		out.Logits = p.buffer(logits, false)
+	}
+	return out
+}
+
+// what a buffer holds.
+type what struct {
+	value    graph.ValueID
+	gradient bool
+}
+
+// begin is a buffer by what it holds and the step that begins it.
+type begin struct {
+	what
+	step int
+}
+
+type placer struct {
+	s       *diff.Schedule
+	buffers []live.Buffer
+	begins  map[begin]int
+	now     map[what]int // the buffer that holds it at this step
+}
+
+// define notes that step i begins a buffer, if it does.
+func (p *placer) define(v graph.ValueID, gradient bool, i int) {
+	w := what{v, gradient}
+	if buffer, ok := p.begins[begin{w, i}]; ok {
+		p.now[w] = buffer
+	}
+}
+
+func (p *placer) buffer(v graph.ValueID, gradient bool) int {
+	if buffer, ok := p.now[what{v, gradient}]; ok {
+		return buffer
+	}
+	return Nowhere
+}
+
+func (p *placer) values(ids []graph.ValueID) []int {
+	out := make([]int, len(ids))
+	for i, v := range ids {
+		out[i] = p.buffer(v, false)
+	}
+	return out
+}
+
+func (p *placer) forward(step diff.Step, i int) Step {
+	n := p.s.Graph.Nodes[step.Node]
+	in := p.values(n.Inputs)
+	for _, v := range n.Outputs {
+		p.define(v, false, i)
+	}
+	return Step{Kind: diff.Forward, Node: step.Node, In: in, Out: p.values(n.Outputs)}
+}
+
+func (p *placer) backward(step diff.Step, i int) Step {
+	n := p.s.Graph.Nodes[step.Node]
+	out := Step{
+		Kind: diff.Backward, Node: step.Node, In: p.values(n.Inputs), Out: p.values(n.Outputs),
+		DIn: nowhere(len(n.Inputs)), DOut: nowhere(len(n.Outputs)), Accumulate: make([]bool, len(n.Inputs)),
+	}
+	for k, v := range n.Outputs {
+		if step.OutputGradients[k] {
+			out.DOut[k] = p.buffer(v, true)
+		}
+	}
+	for _, in := range step.Inputs {
+		if !in.Accumulate {
+			p.define(in.Value, true, i)
+		}
+		out.DIn[in.Input], out.Accumulate[in.Input] = p.buffer(in.Value, true), in.Accumulate
+	}
+	return out
+}
+
+func nowhere(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = Nowhere
+	}
+	return out
+}
