@@ -22,8 +22,13 @@ type Checkpoint struct {
 	Documents int64 `json:"documents"`
 	// DataFingerprint is that of the data the steps were made of.
 	DataFingerprint string `json:"data_fingerprint"`
+	// Evaluated says that the evaluation at this step, if one is due, was made and
+	// recorded.
+	Evaluated bool `json:"evaluated,omitempty"`
 	// EvalLoss is the evaluation's loss at this step; nil: none was made.
 	EvalLoss *float64 `json:"eval_loss,omitempty"`
+	// LastEvalLoss is that of the last evaluation up to this step; nil: none yet.
+	LastEvalLoss *float64 `json:"last_eval_loss,omitempty"`
 	// Bound is the kernels plugin's plan.
 	Bound []byte `json:"bound,omitempty"`
 	// Tokens are those that the steps have processed.

@@ -22,9 +22,12 @@ func (a *attempt) save(ctx context.Context) error {
 	c := &rundir.Checkpoint{
 		Step: a.done, Documents: a.docs, DataFingerprint: a.Fingerprint, Bound: a.plan.Bound, Tokens: a.tokens,
 	}
-	if a.scored == a.done && !math.IsNaN(a.eval) {
-		loss := a.eval
-		c.EvalLoss = &loss
+	c.Evaluated = a.scored == a.done
+	if loss := a.eval; !math.IsNaN(loss) {
+		c.LastEvalLoss = &loss
+		if c.Evaluated {
+			c.EvalLoss = &loss
+		}
 	}
 	improved := a.improved()
 	err := a.Dir.WriteCheckpoint(c, func(dir string) error {

@@ -128,7 +128,6 @@ const maxRestarts = 3
 
 // Run trains to the end. It returns [ErrInterrupted] if it was stopped before.
 func (t *Trainer) Run(ctx context.Context) error {
-	t.eval = math.NaN()
 	deaths, furthest := 0, int64(-1)
 	for {
 		from, err := t.lastCheckpoint()
@@ -191,6 +190,7 @@ type attempt struct {
 // step that was done.
 func (t *Trainer) attempt(ctx context.Context, from *rundir.Checkpoint) (reached int64, err error) {
 	a := &attempt{Trainer: t, begun: time.Now(), scored: -1}
+	t.eval = math.NaN() // what an earlier attempt evaluated later is not known yet
 	process, err := t.Start(ctx)
 	if err != nil {
 		return 0, err
@@ -260,8 +260,11 @@ func (a *attempt) restore(ctx context.Context, from *rundir.Checkpoint) error {
 			from.Path, from.Step, from.Documents, a.docs)
 	}
 	a.done, a.first, a.tokens = from.Step, from.Step, from.Tokens
-	if from.EvalLoss != nil {
-		a.eval, a.scored = *from.EvalLoss, from.Step
+	if from.LastEvalLoss != nil {
+		a.eval = *from.LastEvalLoss
+	}
+	if from.Evaluated {
+		a.scored = from.Step
 	}
 	exact := "its losses go on to the bit"
 	if !r.Exact || !a.plan.SameAsPrevious {
@@ -276,9 +279,16 @@ func (a *attempt) restore(ctx context.Context, from *rundir.Checkpoint) error {
 
 // train goes from segment to segment.
 func (a *attempt) train(ctx context.Context) error {
-	if a.done == 0 {
+	// At the beginning, and where a run was stopped before the evaluation that was
+	// due.
+	if a.evaluationDue() && a.scored != a.done {
 		if err := a.evaluate(ctx); err != nil {
 			return err
+		}
+		if a.done > 0 { // the checkpoint is there, without its loss
+			if err := a.save(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	for a.done < a.Schedule.Total {
@@ -287,10 +297,8 @@ func (a *attempt) train(ctx context.Context) error {
 			return err
 		}
 		end := a.done == a.Schedule.Total
-		due := end || stopped || a.Checkpoint.Every > 0 && a.done%a.Checkpoint.Every == 0
-		// Of checkpoints that are compared, each is evaluated.
-		evaluate := a.EvaluateAt > 0 && a.done%a.EvaluateAt == 0 || due && a.Checkpoint.Best
-		if end || evaluate && !stopped {
+		due := end || stopped || a.checkpointDue()
+		if end || a.evaluationDue() && !stopped {
 			if err := a.evaluate(ctx); err != nil {
 				return err
 			}
@@ -305,6 +313,19 @@ func (a *attempt) train(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// evaluationDue reports whether an undisturbed run is evaluated at this step in
+// any case.
+func (a *attempt) evaluationDue() bool {
+	return a.done == 0 || a.EvaluateAt > 0 && a.done%a.EvaluateAt == 0 ||
+		a.Checkpoint.Best && a.checkpointDue() // each of those that are compared
+}
+
+// checkpointDue reports whether an undisturbed run writes a checkpoint at this step
+// in any case.
+func (a *attempt) checkpointDue() bool {
+	return a.Checkpoint.Every > 0 && a.done%a.Checkpoint.Every == 0
 }
 
 // nextStop is the next step after which something is due.
