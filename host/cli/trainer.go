@@ -219,6 +219,7 @@ func (s *session) loggers(ctx context.Context, dir *rundir.Dir, journal *metrics
 				}
 				return loggerProcess{process}, nil
 			},
+			Died: pluginDied,
 			Run: logger.Run{
 				Name: filepath.Base(dir.Path), Directory: dir.Path, Attempt: journal.Attempt(), Start: time.Now(),
 				Resolved: resolved, Hyperparameters: hyperparameters, Config: block.Values,

@@ -25,7 +25,10 @@ type Sink struct {
 	Name string // as the run file's block is labelled
 	// Start starts the plugin. It is called again after it died.
 	Start func(ctx context.Context) (Connection, error)
-	Run   logger.Run // what it is opened for
+	// Died reports whether an error means that the plugin's process ended, which
+	// says nothing of its block; nil: none does.
+	Died func(error) bool
+	Run  logger.Run // what it is opened for
 }
 
 // A Fanout brings a journal's records to loggers, each at its own pace.
@@ -41,6 +44,7 @@ const (
 	batchRecords = 256              // records a call of Log
 	openTimeout  = 30 * time.Second // for a start, and for Open
 	logTimeout   = 60 * time.Second // for Log; a logger that takes longer is started again
+	firstStarts  = 3                // before the run ends because a logger dies as it begins
 	maxRestarts  = 8                // in a row, without a record taken
 	firstBackoff = 100 * time.Millisecond
 	lastBackoff  = 10 * time.Second
@@ -59,8 +63,8 @@ type worker struct {
 }
 
 // NewFanout opens every sink and begins to bring it records. An error of a first
-// start or Open is returned, so that a wrong block ends the run before it began;
-// later ones are logged and tried again.
+// start or Open is returned, so that a wrong block ends the run before it began,
+// but that the plugin died is tried again. So are later errors, which are logged.
 func NewFanout(ctx context.Context, j *Journal, log hclog.Logger, sinks []Sink) (*Fanout, error) {
 	f := &Fanout{journal: j, log: log}
 	// Workers outlive ctx, which may be the run's: what they log last is how it
@@ -69,7 +73,7 @@ func NewFanout(ctx context.Context, j *Journal, log hclog.Logger, sinks []Sink) 
 	for _, sink := range sinks {
 		workerCtx, cancel := context.WithCancel(background)
 		w := &worker{sink: sink, log: log.Named(sink.Name), journal: j, cancel: cancel}
-		position, err := w.open(ctx)
+		position, err := w.openFirst(ctx)
 		if err != nil {
 			cancel()
 			f.abort(ctx)
@@ -88,6 +92,17 @@ func (f *Fanout) Notes() map[string][]string {
 		out[w.sink.Name] = w.notes
 	}
 	return out
+}
+
+// openFirst opens the logger as the run begins.
+func (w *worker) openFirst(ctx context.Context) (Position, error) {
+	for starts := 1; ; starts++ {
+		position, err := w.open(ctx)
+		if err == nil || starts == firstStarts || w.sink.Died == nil || !w.sink.Died(err) {
+			return position, err
+		}
+		w.log.Warn("logger died as it began, starting it again", "error", err)
+	}
 }
 
 // open starts the plugin and opens it; it returns what the logger already has.

@@ -269,6 +269,49 @@ func TestFanoutEndsARunThatBeginsWrong(t *testing.T) {
 	}
 }
 
+func TestFanoutStartsALoggerThatDiesAsItBegins(t *testing.T) {
+	died := errors.New("the plugin died")
+	tests := []struct {
+		name   string
+		deaths int
+		cause  error
+		starts int
+		opens  bool
+	}{
+		{"dies twice", 2, died, 3, true},
+		{"always dies", 100, died, firstStarts, false},
+		{"refuses its block", 100, errors.New("no such project"), 1, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			j, err := OpenJournal(filepath.Join(t.TempDir(), "metrics.jsonl"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			fake, starts := &fakeLogger{}, 0
+			sink := Sink{Name: "x", Died: func(err error) bool { return errors.Is(err, died) }}
+			sink.Start = func(context.Context) (Connection, error) {
+				if starts++; starts <= test.deaths {
+					return nil, test.cause
+				}
+				return connection{fake.start()}, nil
+			}
+			f, err := NewFanout(t.Context(), j, hclog.NewNullLogger(), []Sink{sink})
+			if starts != test.starts || (err == nil) != test.opens {
+				t.Errorf("%d starts and %v, want %d", starts, err, test.starts)
+			}
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if f != nil {
+				if err := f.Close(t.Context(), logger.Status{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkAppend(b *testing.B) {
 	j, err := OpenJournal(filepath.Join(b.TempDir(), "metrics.jsonl"))
 	if err != nil {
