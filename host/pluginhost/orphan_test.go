@@ -8,11 +8,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/honeml/hone/sdk/plugin"
 )
 
 // startHelper runs this test's binary as a host that has the bad plugin do things,
@@ -76,6 +79,36 @@ func TestKilledHostInACall(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	awaitEnd(t, conn)
+}
+
+// TestSweptFolders: what a host and its plugin leave that were killed together goes with
+// the next start; what a living host holds stays.
+func TestSweptFolders(t *testing.T) {
+	base := t.TempDir()
+	t.Setenv("TMPDIR", base)
+	stale := filepath.Join(base, plugin.SocketFolderPrefix+"1", "plugin-dir2")
+	unmarked := filepath.Join(base, plugin.SocketFolderPrefix+"3")
+	for _, err := range []error{
+		os.MkdirAll(stale, 0o700), os.Mkdir(unmarked, 0o700),
+		os.WriteFile(filepath.Join(filepath.Dir(stale), plugin.SocketLock), nil, 0o600),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := mustStart(t, bad(t, "logger-good"), Options{})
+	if _, err := os.Stat(filepath.Dir(stale)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left: %v", stale, err)
+	}
+	mustStart(t, bad(t, "logger-good"), Options{})
+	for _, kept := range []string{unmarked, first.folder} {
+		if _, err := os.Stat(kept); err != nil {
+			t.Errorf("%s was swept: %v", kept, err)
+		}
+	}
+	if _, err := first.Logger().Describe(testContext(t)); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestInterruptReachesTheHostAlone: what a terminal sends to the host's group does

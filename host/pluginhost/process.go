@@ -46,7 +46,8 @@ type Process struct {
 	child    *childProcess
 	client   *goplugin.Client
 	service  any
-	folder   string
+	folder   string   // of the socket
+	lock     *os.File // on the folder
 	lifeline *os.File
 
 	closeOnce sync.Once
@@ -76,7 +77,7 @@ func Start(ctx context.Context, p Plugin, opts Options) (*Process, error) {
 }
 
 func (p *Process) start(ctx context.Context, opts Options) (err error) {
-	if p.folder, err = socketFolder(socketBases()); err != nil {
+	if p.folder, p.lock, err = socketFolder(socketBases()); err != nil {
 		return err
 	}
 	theirs, ours, lifelineEnv, err := newLifeline()
@@ -249,6 +250,9 @@ func (p *Process) Close(ctx context.Context) error {
 }
 
 func (p *Process) close(ctx context.Context) error {
+	if p.lock != nil {
+		defer p.lock.Close()
+	}
 	defer os.RemoveAll(p.folder)
 	if p.lifeline != nil {
 		defer p.lifeline.Close()

@@ -19,8 +19,8 @@ const socketPathTail = len("/"+plugin.SocketFolderPrefix+"/plugin-dir/plugin") +
 
 // socketFolder makes a private folder for a plugin's socket, in the first of bases
 // that is short enough: a longer path fails in the plugin with a message about an
-// invalid argument. The caller removes it.
-func socketFolder(bases []string) (string, error) {
+// invalid argument. The caller removes it and closes the lock, in this order.
+func socketFolder(bases []string) (dir string, lock *os.File, err error) {
 	var errs []error
 	for _, base := range bases {
 		if base == "" {
@@ -30,13 +30,17 @@ func socketFolder(bases []string) (string, error) {
 			errs = append(errs, fmt.Errorf("%s is too long for the path of a socket", base))
 			continue
 		}
+		sweepFolders(base)
 		dir, err := os.MkdirTemp(base, plugin.SocketFolderPrefix)
 		if err == nil {
-			return dir, nil
+			if lock, err = lockFolder(dir); err == nil {
+				return dir, lock, nil
+			}
+			os.RemoveAll(dir)
 		}
 		errs = append(errs, err)
 	}
-	return "", fmt.Errorf("no folder for a plugin's socket: %w", errors.Join(errs...))
+	return "", nil, fmt.Errorf("no folder for a plugin's socket: %w", errors.Join(errs...))
 }
 
 // socketBases are the folders that socketFolder tries.

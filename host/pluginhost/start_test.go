@@ -190,7 +190,7 @@ func TestLongTemporaryFolder(t *testing.T) {
 	if _, err := proc.Logger().Describe(testContext(t)); err != nil {
 		t.Error(err)
 	}
-	if _, err := socketFolder([]string{long, "/nonexistent"}); err == nil || !strings.Contains(err.Error(), "too long") {
+	if _, _, err := socketFolder([]string{long, "/nonexistent"}); err == nil || !strings.Contains(err.Error(), "too long") {
 		t.Errorf("got %v", err)
 	}
 }

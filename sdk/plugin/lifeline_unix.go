@@ -49,6 +49,7 @@ func removeSocket(folder string) {
 		}
 	}
 	for range 2 { // go-plugin makes a folder of its own in the host's
+		os.Remove(filepath.Join(folder, SocketLock))
 		os.Remove(folder)
 		folder = filepath.Dir(folder)
 		if !strings.HasPrefix(filepath.Base(folder), SocketFolderPrefix) {

@@ -52,6 +52,9 @@ const (
 // plugins make their sockets.
 const SocketFolderPrefix = "hone-"
 
+// SocketLock is the file in such a folder that its host holds a lock on.
+const SocketLock = "host.lock"
+
 // Handshake is what host and plugin recognise each other by.
 func Handshake() goplugin.HandshakeConfig {
 	return goplugin.HandshakeConfig{
