@@ -18,7 +18,7 @@ func (a *app) pluginsCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.pluginsListCommand())
+	cmd.AddCommand(a.pluginsListCommand(), a.pluginsCheckCommand())
 	return cmd
 }
 

@@ -179,7 +179,7 @@ func (s *session) execute(ctx context.Context, dir *rundir.Dir, r *record, asJSO
 	runErr := t.Run(ctx)
 	status := logger.Status{State: "finished"}
 	switch {
-	case errors.Is(runErr, train.ErrInterrupted):
+	case errors.Is(runErr, train.ErrInterrupted), ctx.Err() != nil:
 		status.State = "interrupted"
 	case runErr != nil:
 		status = logger.Status{State: "failed", Reason: runErr.Error()}
@@ -187,9 +187,13 @@ func (s *session) execute(ctx context.Context, dir *rundir.Dir, r *record, asJSO
 	if err := journal.Close(); err != nil {
 		display.Emit(ui.Event{Time: time.Now(), Kind: ui.Warning, Message: err.Error()})
 	}
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	patience := 30 * time.Second
+	if ctx.Err() != nil {
+		patience = time.Second // whoever asked twice for the end waits for it
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	if err := fanout.Close(closing, status); err != nil {
+	if err := fanout.Close(closing, status); err != nil && ctx.Err() == nil {
 		display.Emit(ui.Event{Time: time.Now(), Kind: ui.Warning, Message: err.Error()})
 	}
 	if runErr == nil {
@@ -209,9 +213,15 @@ func (s *session) ended(ctx context.Context, dir *rundir.Dir, display ui.Display
 		say("stopped; to go on: hone run -resume %s", folder)
 		return runErr
 	case runErr != nil:
-		checkpoints, err := dir.Checkpoints()
-		if err == nil && len(checkpoints) > 0 {
-			say("the run ended; its last checkpoint is of step %d, to go on from it: hone run -resume %s", checkpoints[len(checkpoints)-1].Step, folder)
+		how := "the run ended"
+		if ctx.Err() != nil {
+			how, runErr = "stopped at once", fmt.Errorf("%w: %w", train.ErrInterrupted, runErr)
+		}
+		switch last, err := dir.LastCheckpoint(); {
+		case err == nil && last != nil:
+			say("%s; its last checkpoint is of step %d, to go on from it: hone run -resume %s", how, last.Step, folder)
+		case ctx.Err() != nil:
+			say("%s, before the first checkpoint; to begin again: hone run -resume %s", how, folder)
 		}
 		return s.explain(runErr)
 	}

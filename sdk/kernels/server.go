@@ -30,7 +30,7 @@ type grpcPlugin struct {
 
 // GRPCServer registers the service in a plugin process.
 func (p *grpcPlugin) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
-	pb.RegisterKernelsServer(s, &server{impl: p.impl})
+	pb.RegisterKernelsServer(s, &server{impl: p.impl, turn: make(chan struct{}, 1)})
 	return nil
 }
 
@@ -39,9 +39,22 @@ func (p *grpcPlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn 
 	return &client{rpc: pb.NewKernelsClient(conn)}, nil
 }
 
+// server gives a backend its calls, one at a time: a call that the host has given
+// up may still be ending when the next one comes.
 type server struct {
 	pb.UnimplementedKernelsServer
 	impl Backend
+	turn chan struct{} // holds an element while a call is under way
+}
+
+// begin waits for the call's turn; end gives it back.
+func (s *server) begin(ctx context.Context) (end func(), err error) {
+	select {
+	case s.turn <- struct{}{}:
+		return func() { <-s.turn }, nil
+	case <-ctx.Done():
+		return nil, wire.ToStatus(ctx.Err())
+	}
 }
 
 func (s *server) Describe(ctx context.Context, _ *pb.Empty) (*pb.KernelsDescription, error) {
@@ -64,6 +77,11 @@ func (s *server) Estimate(ctx context.Context, req *pb.BindRequest) (*pb.Plan, e
 }
 
 func (s *server) Bind(ctx context.Context, req *pb.BindRequest) (*pb.Plan, error) {
+	end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	return s.plan(ctx, req, s.impl.Bind)
 }
 
@@ -82,9 +100,14 @@ func (s *server) plan(
 }
 
 func (s *server) Load(req *pb.LoadRequest, stream grpc.ServerStreamingServer[pb.LoadProgress]) error {
+	end, err := s.begin(stream.Context())
+	if err != nil {
+		return err
+	}
+	defer end()
 	in := &LoadRequest{Checkpoint: req.GetCheckpoint(), Adapter: req.GetAdapter()}
 	var sendErr error
-	err := s.impl.Load(stream.Context(), in, func(done, total int64) {
+	err = s.impl.Load(stream.Context(), in, func(done, total int64) {
 		if sendErr == nil {
 			sendErr = stream.Send(&pb.LoadProgress{DoneBytes: done, TotalBytes: total})
 		}
@@ -93,6 +116,11 @@ func (s *server) Load(req *pb.LoadRequest, stream grpc.ServerStreamingServer[pb.
 }
 
 func (s *server) Restore(ctx context.Context, req *pb.RestoreRequest) (*pb.RestoreResponse, error) {
+	end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	r, err := s.impl.Restore(ctx, req.GetDirectory())
 	if err != nil {
 		return nil, wire.ToStatus(err)
@@ -101,6 +129,11 @@ func (s *server) Restore(ctx context.Context, req *pb.RestoreRequest) (*pb.Resto
 }
 
 func (s *server) Train(stream grpc.BidiStreamingServer[pb.StepPart, pb.StepResult]) error {
+	end, err := s.begin(stream.Context())
+	if err != nil {
+		return err
+	}
+	defer end()
 	next := func() (*Step, error) {
 		var step *Step
 		for {
@@ -127,6 +160,11 @@ func (s *server) Train(stream grpc.BidiStreamingServer[pb.StepPart, pb.StepResul
 }
 
 func (s *server) Score(req *pb.ScoreRequest, stream grpc.ServerStreamingServer[pb.ScoreResult]) error {
+	end, err := s.begin(stream.Context())
+	if err != nil {
+		return err
+	}
+	defer end()
 	in := &ScoreRequest{Adapter: req.GetAdapter()}
 	for _, b := range req.GetBatches() {
 		in.Batches = append(in.Batches, batchFromProto(b))
@@ -137,6 +175,11 @@ func (s *server) Score(req *pb.ScoreRequest, stream grpc.ServerStreamingServer[p
 }
 
 func (s *server) Generate(req *pb.GenerateRequest, stream grpc.ServerStreamingServer[pb.GeneratedToken]) error {
+	end, err := s.begin(stream.Context())
+	if err != nil {
+		return err
+	}
+	defer end()
 	in := &GenerateRequest{
 		Adapter: req.GetAdapter(), MaxTokens: int(req.GetMaxTokens()), Temperature: req.GetTemperature(),
 		TopK: int(req.GetTopK()), TopP: req.GetTopP(), Seed: req.GetSeed(), Stop: req.GetStop(),
@@ -150,6 +193,11 @@ func (s *server) Generate(req *pb.GenerateRequest, stream grpc.ServerStreamingSe
 }
 
 func (s *server) Save(ctx context.Context, req *pb.SaveRequest) (*pb.SaveResponse, error) {
+	end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	files, err := s.impl.Save(ctx, &SaveRequest{Directory: req.GetDirectory(), WeightsOnly: req.GetWeightsOnly()})
 	if err != nil {
 		return nil, wire.ToStatus(err)
@@ -158,6 +206,11 @@ func (s *server) Save(ctx context.Context, req *pb.SaveRequest) (*pb.SaveRespons
 }
 
 func (s *server) ReadTensor(req *pb.ReadTensorRequest, stream grpc.ServerStreamingServer[pb.TensorPart]) error {
+	end, err := s.begin(stream.Context())
+	if err != nil {
+		return err
+	}
+	defer end()
 	in := &ReadTensorRequest{Name: req.GetName(), Kind: TensorKind(req.GetKind())}
 	shape, err := s.impl.ReadTensor(stream.Context(), in, func(data []float32) error {
 		for len(data) > 0 {
@@ -180,6 +233,11 @@ func (s *server) ReadTensor(req *pb.ReadTensorRequest, stream grpc.ServerStreami
 }
 
 func (s *server) Close(ctx context.Context, _ *pb.Empty) (*pb.Empty, error) {
+	end, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	return &pb.Empty{}, wire.ToStatus(s.impl.Close(ctx))
 }
 
