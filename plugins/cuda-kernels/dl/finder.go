@@ -59,12 +59,12 @@ func (f *Finder) Candidates(spec Spec) []Candidate {
 		if !ok {
 			return
 		}
-		real, err := filepath.EvalSymlinks(path)
+		resolved, err := filepath.EvalSymlinks(path)
 		if err != nil {
-			real = path
+			resolved = path
 		}
-		if !seen[real] {
-			seen[real] = true
+		if !seen[resolved] {
+			seen[resolved] = true
 			out = append(out, c)
 		}
 	}
@@ -109,8 +109,8 @@ func (f *Finder) candidate(spec Spec, path, why, python string) (Candidate, bool
 // companions are the files beside path that fit pattern and have its major version.
 func companions(path, pattern string) []string {
 	folders := []string{filepath.Dir(path)}
-	if real, err := filepath.EvalSymlinks(path); err == nil && filepath.Dir(real) != folders[0] {
-		folders = append(folders, filepath.Dir(real))
+	if resolved, err := filepath.EvalSymlinks(path); err == nil && filepath.Dir(resolved) != folders[0] {
+		folders = append(folders, filepath.Dir(resolved))
 	}
 	major := Candidate{Path: path}.Major()
 	for _, folder := range folders {
@@ -188,8 +188,8 @@ func fileExists(path string) bool {
 
 // fileVersion is what follows .so. in the name of the file behind links.
 func fileVersion(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
 	}
 	_, version, _ := strings.Cut(filepath.Base(path), ".so.")
 	return version

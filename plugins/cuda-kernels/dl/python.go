@@ -83,8 +83,8 @@ func (f *folders) pythons() {
 				continue
 			}
 			f.python(filepath.Dir(folder), "Python in "+filepath.Dir(folder))
-			if real, err := filepath.EvalSymlinks(program); err == nil {
-				prefix := filepath.Dir(filepath.Dir(real))
+			if resolved, err := filepath.EvalSymlinks(program); err == nil {
+				prefix := filepath.Dir(filepath.Dir(resolved))
 				f.python(prefix, "Python in "+prefix)
 			}
 		}

@@ -70,8 +70,8 @@ type folders struct {
 	seen   map[string]bool
 }
 
-// real is a path of the system.
-func (f *folders) real(path string) string { return filepath.Join(f.system.Root, path) }
+// at is a path of the system.
+func (f *folders) at(path string) string { return filepath.Join(f.system.Root, path) }
 
 func (f *folders) add(path, why string) { f.put(Folder{Path: path, Why: why}) }
 
@@ -84,8 +84,8 @@ func (f *folders) put(folder Folder) {
 		return
 	}
 	key := folder.Path
-	if real, err := filepath.EvalSymlinks(key); err == nil {
-		key = real
+	if resolved, err := filepath.EvalSymlinks(key); err == nil {
+		key = resolved
 	}
 	if folder.driver {
 		key += " driver"
@@ -114,11 +114,11 @@ func (f *folders) toolkit(folder, why string) {
 }
 
 func (f *folders) loader() {
-	if cached, err := readLoaderCache(f.real(loaderCache)); err == nil {
+	if cached, err := readLoaderCache(f.at(loaderCache)); err == nil {
 		if f.system.Root != "" {
 			for _, paths := range cached {
 				for i := range paths {
-					paths[i] = f.real(paths[i])
+					paths[i] = f.at(paths[i])
 				}
 			}
 		}
@@ -130,22 +130,22 @@ func (f *folders) loader() {
 		triple = "aarch64-linux-gnu"
 	}
 	for _, folder := range []string{"/lib64", "/usr/lib64", "/lib/" + triple, "/usr/lib/" + triple, "/lib", "/usr/lib"} {
-		f.add(f.real(folder), "the loader's default folders")
+		f.add(f.at(folder), "the loader's default folders")
 	}
 	for _, folder := range []string{
 		"/usr/local/nvidia/lib64", "/usr/local/nvidia/lib", "/usr/lib/wsl/lib", "/run/opengl-driver/lib",
 		"/usr/lib/" + triple + "/nvidia/current", "/usr/lib64/nvidia",
 	} {
-		f.put(Folder{Path: f.real(folder), Why: "where systems keep the driver", driver: true})
+		f.put(Folder{Path: f.at(folder), Why: "where systems keep the driver", driver: true})
 	}
 }
 
 // toolkits adds the toolkits that are installed in their default places.
 func (f *folders) toolkits() {
 	for _, folder := range []string{"/usr/local/cuda", "/opt/cuda"} {
-		f.toolkit(f.real(folder), folder)
+		f.toolkit(f.at(folder), folder)
 	}
-	found, err := filepath.Glob(f.real("/usr/local/cuda-*"))
+	found, err := filepath.Glob(f.at("/usr/local/cuda-*"))
 	if err != nil {
 		return
 	}
