@@ -20,7 +20,7 @@ func (s *session) announce(display ui.Display, dir *rundir.Dir, fanout *metrics.
 		display.Emit(ui.Event{Time: time.Now(), Kind: ui.Info, Message: fmt.Sprintf(format, args...)})
 	}
 	say("run %s in %s", s.run.Name, relative(dir.Path))
-	say("model %s: %s", s.run.Model.Source, s.modelLine())
+	say("model %s: %s", relative(s.run.Model.Source), s.modelLine())
 	say("data: %s", s.dataLine())
 	for _, name := range slices.Sorted(maps.Keys(fanout.Notes())) {
 		for _, note := range fanout.Notes()[name] {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -54,16 +55,21 @@ func (i *inference) talk(ctx context.Context, system string) error {
 		return []*jinja.Dict{chat.NewMessage("system", system)}
 	}
 	messages := begin()
-	lines := bufio.NewScanner(i.app.In)
-	lines.Buffer(nil, maxLine)
+	lines := readLines(ctx, i.app.In)
 	for {
 		if interactive {
 			fmt.Fprint(i.app.Out, "> ")
 		}
-		if !lines.Scan() {
-			return lines.Err()
+		var next typed
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case next = <-lines:
 		}
-		switch line := strings.TrimSpace(lines.Text()); line {
+		if next.err != nil {
+			return end(next.err)
+		}
+		switch line := strings.TrimSpace(next.line); line {
 		case "":
 			continue
 		case "/exit", "/quit":
@@ -85,4 +91,47 @@ func (i *inference) talk(ctx context.Context, system string) error {
 		fmt.Fprintln(i.app.Out)
 		messages = append(messages, chat.NewMessage("assistant", answer))
 	}
+}
+
+// typed is a line of the input, or why there are no more.
+type typed struct {
+	line string
+	err  error
+}
+
+// readLines reads the input apart from what waits for it: reading cannot be
+// interrupted.
+func readLines(ctx context.Context, in io.Reader) <-chan typed {
+	out := make(chan typed)
+	give := func(t typed) bool {
+		select {
+		case out <- t:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	go func() {
+		lines := bufio.NewScanner(in)
+		lines.Buffer(nil, maxLine)
+		for lines.Scan() {
+			if !give(typed{line: lines.Text()}) {
+				return
+			}
+		}
+		err := lines.Err()
+		if err == nil {
+			err = io.EOF
+		}
+		give(typed{err: err})
+	}()
+	return out
+}
+
+// end is the error of an input that ended: none, where it was read to its end.
+func end(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return fmt.Errorf("reading messages: %w", err)
 }

@@ -32,7 +32,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitUsage       = 2   // wrong arguments, or a wrong run file
-	exitInterrupted = 130 // a run that was stopped and can be resumed
+	exitInterrupted = 130 // what was stopped; a run can be resumed
 )
 
 // Main runs hone and returns its exit code. stop, when closed, asks what is under
@@ -44,9 +44,15 @@ func Main(ctx context.Context, args []string, streams Streams, version string, s
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
+	cmd, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
 		return exitOK
+	case errors.Is(err, train.ErrInterrupted):
+		return exitInterrupted
+	case cmd.Context() != nil && cmd.Context().Err() != nil:
+		fmt.Fprintln(a.Err, "hone: stopped")
+		return exitInterrupted
 	}
 	return a.fail(err)
 }
@@ -76,6 +82,7 @@ func (a *app) root() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show what plugins log, and more")
+	root.PersistentPreRun = a.stopAtOnce
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
@@ -83,6 +90,24 @@ func (a *app) root() *cobra.Command {
 		a.generateCommand(), a.chatCommand(), a.exportCommand(), a.pluginsCommand(), a.quickstartCommand(),
 	)
 	return root
+}
+
+// waitsForStep marks the commands that come to a good end by themselves once stop
+// is closed.
+const waitsForStep = "waits for the step"
+
+// stopAtOnce ends a command's context when it is to stop, unless it has a better
+// way.
+func (a *app) stopAtOnce(cmd *cobra.Command, _ []string) {
+	if cmd.Annotations[waitsForStep] != "" {
+		return
+	}
+	ctx, cancel := context.WithCancel(cmd.Context())
+	cmd.SetContext(ctx)
+	go func() {
+		<-a.stop
+		cancel()
+	}()
 }
 
 // longFlags lets flags be written with one hyphen, -var as --var.
@@ -124,11 +149,8 @@ var errShown = errors.New("shown")
 // fail prints err with what can be done about it, and gives the exit code.
 func (a *app) fail(err error) int {
 	var usage usageError
-	switch {
-	case errors.Is(err, errShown):
+	if errors.Is(err, errShown) {
 		return exitUsage
-	case errors.Is(err, train.ErrInterrupted):
-		return exitInterrupted
 	}
 	fmt.Fprintf(a.Err, "hone: %v\n", err)
 	if hint := fault.HintOf(err); hint != "" {

@@ -11,9 +11,10 @@ import (
 
 func (a *app) quickstartCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "quickstart [FOLDER]",
-		Short: "Fine-tune a very small model that hone carries with it, and see the difference",
-		Args:  cobra.MaximumNArgs(1),
+		Use:         "quickstart [FOLDER]",
+		Short:       "Fine-tune a very small model that hone carries with it, and see the difference",
+		Args:        cobra.MaximumNArgs(1),
+		Annotations: map[string]string{waitsForStep: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			folder := "quickstart"
 			if len(args) == 1 {

@@ -36,7 +36,8 @@ func (a *app) runCommand() *cobra.Command {
 		Long: "Train what a run file describes.\n\n" +
 			"The run leaves a folder, runs/NAME: metrics.jsonl, checkpoints, the result. Ctrl-C finishes the step that is\n" +
 			"under way and writes a checkpoint; -resume runs/NAME goes on from it, with the same losses.",
-		Args: cobra.MaximumNArgs(1),
+		Args:        cobra.MaximumNArgs(1),
+		Annotations: map[string]string{waitsForStep: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0 && flags.resume == "":
@@ -179,7 +180,7 @@ func (s *session) execute(ctx context.Context, dir *rundir.Dir, r *record, asJSO
 	runErr := t.Run(ctx)
 	status := logger.Status{State: "finished"}
 	switch {
-	case errors.Is(runErr, train.ErrInterrupted), ctx.Err() != nil:
+	case errors.Is(runErr, train.ErrInterrupted), runErr != nil && ctx.Err() != nil:
 		status.State = "interrupted"
 	case runErr != nil:
 		status = logger.Status{State: "failed", Reason: runErr.Error()}
@@ -240,15 +241,5 @@ func (s *session) ended(ctx context.Context, dir *rundir.Dir, display ui.Display
 	return nil
 }
 
-// relative is path from the working directory, where that is shorter.
-func relative(path string) string {
-	wd, err := os.Getwd()
-	if err != nil {
-		return path
-	}
-	short, err := filepath.Rel(wd, path)
-	if err != nil || len(short) > len(path) {
-		return path
-	}
-	return short
-}
+// relative is path as people see it.
+func relative(path string) string { return ui.Path(path) }

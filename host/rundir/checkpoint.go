@@ -65,6 +65,15 @@ func (d *Dir) WriteCheckpoint(c *Checkpoint, save func(dir string) error) error 
 // Checkpoints lists the run's checkpoints, the newest last.
 func (d *Dir) Checkpoints() ([]*Checkpoint, error) { return Checkpoints(d.Path) }
 
+// LastCheckpoint is the run's newest checkpoint; nil: it has none.
+func (d *Dir) LastCheckpoint() (*Checkpoint, error) {
+	all, err := d.Checkpoints()
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return all[len(all)-1], nil
+}
+
 // Checkpoints lists the checkpoints of the run in a folder, the newest last.
 func Checkpoints(run string) ([]*Checkpoint, error) {
 	parent := filepath.Join(run, CheckpointsName)

@@ -91,7 +91,7 @@ type Generate struct {
 }
 
 // ErrInterrupted says that a run was stopped before its end, with a checkpoint
-// to go on from.
+// to go on from. A run whose context ended has none of its last steps.
 var ErrInterrupted = errors.New("interrupted")
 
 // A NotFiniteError says that a step's loss or gradient is not finite. Nothing
@@ -122,9 +122,9 @@ func listSome(items []string, most int) string {
 	return s
 }
 
-// maxRestarts is how often the plugin may die without the run having come
+// maxDeaths is how often the plugin may die without the run having come
 // further than before.
-const maxRestarts = 3
+const maxDeaths = 3
 
 // Run trains to the end. It returns [ErrInterrupted] if it was stopped before.
 func (t *Trainer) Run(ctx context.Context) error {
@@ -142,7 +142,7 @@ func (t *Trainer) Run(ctx context.Context) error {
 		if reached > furthest {
 			deaths, furthest = 1, reached
 		}
-		if deaths > maxRestarts {
+		if deaths >= maxDeaths {
 			return fmt.Errorf("the kernels plugin died %d times at the same place: %w", deaths, err)
 		}
 		t.Journal.NextAttempt()
@@ -196,7 +196,11 @@ func (t *Trainer) attempt(ctx context.Context, from *rundir.Checkpoint) (reached
 		return 0, err
 	}
 	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		patience := 10 * time.Second
+		if ctx.Err() != nil {
+			patience = time.Second // whoever asked twice for the end waits for it
+		}
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
 		if closeErr := process.Close(closing); err == nil {
 			err = closeErr

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -28,9 +30,26 @@ func line(e Event, elapsed time.Duration) string {
 	case Generation:
 		return fmt.Sprintf("step %d  %s\n    %s", e.Step, oneLine(e.Prompt), strings.ReplaceAll(strings.TrimSpace(e.Text), "\n", "\n    "))
 	case Checkpoint:
-		return fmt.Sprintf("step %d  checkpoint %s", e.Step, e.Message)
+		return fmt.Sprintf("step %d  checkpoint %s", e.Step, Path(e.Message))
 	}
 	return e.Message
+}
+
+// Path is path as people see it: from the working directory, where that is
+// shorter.
+func Path(path string) string {
+	if !filepath.IsAbs(path) {
+		return path
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	short, err := filepath.Rel(wd, path)
+	if err != nil || len(short) > len(path) {
+		return path
+	}
+	return short
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,48 @@
+package e2e
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// noRoom lets a process write no file longer than size, as on a full disk.
+func noRoom(t testing.TB, id int, size uint64) {
+	t.Helper()
+	must(t, unix.Prlimit(id, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: size}, nil))
+}
+
+// TestDiskFull: a run that cannot write ends with what could not be written; what
+// is there stays whole, and with room again the run goes on.
+func TestDiskFull(t *testing.T) {
+	tests := []struct {
+		name  string
+		full  func(t *testing.T, k *killing, h *host)
+		says  string
+		steps int64 // that the run has at least lost nothing of
+	}{
+		{"for checkpoints", func(t *testing.T, k *killing, _ *host) {
+			noRoom(t, k.find(t, "hone-plugin-cpu-kernels"), 20_000)
+		}, "checkpoint of step", 4},
+		{"for records", func(t *testing.T, k *killing, h *host) {
+			noRoom(t, h.cmd.Process.Pid, 6_000)
+		}, "metrics.jsonl", 4},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			k := newKilling(t)
+			k.dir = "runs/usual"
+			h := k.start(t, "run", k.file)
+			h.awaitText(t, "step 4  checkpoint")
+			test.full(t, k, h)
+			h.wait(t, 1)
+			expect(t, "the host", h.err.String(), "hone: ", test.says, "file too large", "-resume runs/usual")
+			if step := stepOf(t, lastCheckpoint(t, k.path(k.dir))); step < test.steps {
+				t.Errorf("the last checkpoint is of step %d", step)
+			}
+			k.noProcesses(t)
+			k.finish(t)
+			k.undisturbed(t)
+		})
+	}
+}
