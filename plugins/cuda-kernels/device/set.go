@@ -1,0 +1,84 @@
+package device
+
+import (
+	_ "embed"
+	"slices"
+	"strings"
+)
+
+// Header is hone.cuh, which each Source may include.
+//
+//go:embed hone.cuh
+var Header string
+
+// HeaderName is what a Source includes.
+const HeaderName = "hone.cuh"
+
+// A Source is CUDA C++ that is compiled as one: a file and how it is specialised.
+type Source struct {
+	Name    string   // "norm.cu", in messages
+	Text    string   // its kernels are extern "C"
+	Defines []string // "WIDTH=4096"
+}
+
+func (s Source) key() string {
+	return s.Name + "\x00" + strings.Join(s.Defines, "\x00") + "\x00" + s.Text
+}
+
+// Describe is the source as messages name it.
+func (s Source) Describe() string {
+	if len(s.Defines) == 0 {
+		return s.Name
+	}
+	return s.Name + " (" + strings.Join(s.Defines, " ") + ")"
+}
+
+// A Set collects the kernels of a plan. Kernels can be launched once the Set was
+// loaded.
+type Set struct {
+	units map[string]*unit
+	order []*unit
+}
+
+// unit is a Source with the kernels that are asked of it.
+type unit struct {
+	source  Source
+	kernels []*Kernel
+}
+
+// A Kernel is a function of a Source.
+type Kernel struct {
+	Name   string
+	Source Source
+	loaded
+}
+
+// Kernel is the function of that name in a source. The same one is given for the
+// same source and name.
+func (s *Set) Kernel(source Source, name string) *Kernel {
+	key := source.key()
+	u := s.units[key]
+	if u == nil {
+		if s.units == nil {
+			s.units = map[string]*unit{}
+		}
+		u = &unit{source: source}
+		s.units[key] = u
+		s.order = append(s.order, u)
+	}
+	at := slices.IndexFunc(u.kernels, func(k *Kernel) bool { return k.Name == name })
+	if at < 0 {
+		at = len(u.kernels)
+		u.kernels = append(u.kernels, &Kernel{Name: name, Source: source})
+	}
+	return u.kernels[at]
+}
+
+// Sources are what the Set compiles, in the order in which they were asked for.
+func (s *Set) Sources() []Source {
+	out := make([]Source, len(s.order))
+	for i, u := range s.order {
+		out[i] = u.source
+	}
+	return out
+}
