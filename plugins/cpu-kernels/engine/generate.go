@@ -2,13 +2,13 @@ package engine
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
 	"slices"
 
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/sampling"
 )
 
 // A cache keeps, for each node that looks back, its inputs of earlier tokens.
@@ -95,7 +95,7 @@ func (e *Engine) Generate(ctx context.Context, req *kernels.GenerateRequest, emi
 	longest := 0
 	for i, p := range req.Prompts {
 		g.sequences = append(g.sequences, &sequence{
-			ids: slices.Clone(p), prompt: len(p), random: rand.New(rand.NewPCG(req.Seed, uint64(i))),
+			ids: slices.Clone(p), prompt: len(p), random: sampling.Random(req, i),
 		})
 		longest = max(longest, len(p))
 	}
@@ -216,7 +216,7 @@ func (g *generation) choose(i int, logits []float32) error {
 	s := g.sequences[i]
 	// Ids that have a logit but no embedding cannot be fed back.
 	logits = logits[:g.e.vocabulary()]
-	id := sample(logits, g.req, s.random)
+	id := sampling.Choose(logits, g.req, s.random)
 	s.ids = append(s.ids, id)
 	t := kernels.Token{Sequence: i, ID: id, LogProb: float32(logProb(logits, id))}
 	switch {
@@ -227,56 +227,4 @@ func (g *generation) choose(i int, logits []float32) error {
 	}
 	s.finished = t.Finish != ""
 	return g.emit(t)
-}
-
-// sample draws from the logits: the largest at temperature 0; else from the
-// softmax of logits/temperature over the top k, of these the most probable whose
-// probabilities add up to top p.
-func sample(logits []float32, req *kernels.GenerateRequest, r *rand.Rand) int32 {
-	best := 0
-	for i, v := range logits {
-		if v > logits[best] {
-			best = i
-		}
-	}
-	if req.Temperature == 0 {
-		return int32(best)
-	}
-	order := make([]int32, len(logits))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortStableFunc(order, func(a, b int32) int {
-		switch {
-		case logits[a] > logits[b]:
-			return -1
-		case logits[a] < logits[b]:
-			return 1
-		}
-		return 0
-	})
-	if req.TopK > 0 {
-		order = order[:min(req.TopK, len(order))]
-	}
-	probabilities := make([]float64, len(order))
-	total := 0.0
-	for i, id := range order {
-		probabilities[i] = math.Exp(float64(logits[id]-logits[best]) / req.Temperature)
-		total += probabilities[i]
-	}
-	if req.TopP > 0 && req.TopP < 1 {
-		sum, keep := 0.0, 0
-		for keep < len(order) && sum < req.TopP*total {
-			sum += probabilities[keep]
-			keep++
-		}
-		order, probabilities, total = order[:keep], probabilities[:keep], sum
-	}
-	at := r.Float64() * total
-	for i, p := range probabilities {
-		if at -= p; at < 0 {
-			return order[i]
-		}
-	}
-	return order[len(order)-1]
 }

@@ -2,17 +2,15 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/dropout"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/trained"
 	"github.com/honeml/hone/sdk/weights"
-	"github.com/honeml/hone/sdk/weights/safetensors"
 )
 
 // Load reads the weights and takes the memory that the plan lays out.
@@ -43,11 +41,7 @@ func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, progress fu
 	e.params = l.params
 	e.allocate()
 	if req.Adapter != "" {
-		saved := kernels.SavedTensors(e.g)
-		if len(saved) == 0 {
-			return fault.New(fault.BadInput, "the graph has no trainable parameter for what is in %s", req.Adapter)
-		}
-		return e.loadTrained(req.Adapter, filepath.Join(req.Adapter, saved[0].File))
+		return trained.Load(req.Adapter, e.g, trainedStore{e})
 	}
 	return nil
 }
@@ -165,41 +159,4 @@ func (e *Engine) allocate() {
 			e.adam.first[p.ID], e.adam.second[p.ID] = make([]float32, n), make([]float32, n)
 		}
 	}
-}
-
-// loadTrained reads the trainable parameters from the file path, named as
-// kernels.SavedTensors names them. what is where they come from, for errors.
-func (e *Engine) loadTrained(what, path string) error {
-	f, err := safetensors.Open(path)
-	if err != nil {
-		return fault.New(fault.BadWeights, "%s: %w", what, err)
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	c, err := weights.Open(path)
-	if err != nil {
-		return fault.New(fault.BadWeights, "%s: %w", what, err)
-	}
-	defer c.Close()
-	known := map[string]bool{}
-	for _, s := range kernels.SavedTensors(e.g) {
-		known[s.Key] = true
-		t, ok := c.Lookup(s.Key)
-		if !ok {
-			return fault.New(fault.BadWeights, "%s has no tensor %q", path, s.Key)
-		}
-		if fmt.Sprint(t.Shape) != fmt.Sprint(s.Param.Shape) {
-			return fault.New(fault.BadWeights, "%s: tensor %q: shape %v, the graph expects %v", path, s.Key, t.Shape, s.Param.Shape)
-		}
-		if err := t.Float32(e.params[s.Param.ID].f32, 0); err != nil {
-			return fault.New(fault.BadWeights, "%s: %w", path, err)
-		}
-	}
-	for _, name := range c.Names() {
-		if !known[name] {
-			return fault.New(fault.BadWeights, "%s: tensor %q belongs to nothing that is trained here", path, name)
-		}
-	}
-	return nil
 }

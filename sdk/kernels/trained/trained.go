@@ -1,0 +1,245 @@
+// Package trained writes and reads what a run has trained, for every backend: the
+// parameters under the names of kernels.SavedTensors, and what a resumed run needs
+// beside them, the optimizer's moments and counters. A checkpoint that one backend
+// wrote can so be taken by another.
+//
+// Where the numbers are kept is the backend's: it gives a [Store].
+package trained
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/weights"
+	"github.com/honeml/hone/sdk/weights/dtype"
+	"github.com/honeml/hone/sdk/weights/halffloat"
+	"github.com/honeml/hone/sdk/weights/safetensors"
+	"github.com/honeml/hone/sdk/weights/tensorfile"
+)
+
+// A Kind says which numbers of a trainable parameter are meant.
+type Kind int
+
+// What a Store has of each trainable parameter, all of them float32.
+const (
+	Value  Kind = iota
+	First       // Adam's first moment
+	Second      // Adam's second moment
+)
+
+// ending is what a moment's name has behind the parameter's.
+func (k Kind) ending() string { return [...]string{"", ".exp_avg", ".exp_avg_sq"}[k] }
+
+// A Store is where a backend keeps its trainable parameters.
+type Store interface {
+	// Read fills dst with the elements of a parameter from at on.
+	Read(p *graph.Param, kind Kind, at int, dst []float32) error
+	// Write sets the elements of a parameter from at on.
+	Write(p *graph.Param, kind Kind, at int, src []float32) error
+}
+
+// A State is what a resumed run needs beside parameters and moments.
+type State struct {
+	Format  int    `json:"format"`  // 1
+	Updates int64  `json:"updates"` // done so far: Adam's t
+	Seed    uint64 `json:"seed"`    // of dropout
+	// Backend is what one kind of backend keeps beside, such as a loss scale; others
+	// pass over it.
+	Backend json.RawMessage `json:"backend,omitempty"`
+}
+
+// format is State.Format.
+const format = 1
+
+// The files that only a resumed run needs.
+const (
+	momentsFile = kernels.StatePrefix + ".safetensors"
+	stateFile   = kernels.StatePrefix + ".json"
+)
+
+// part is how many elements are held at a time.
+const part = 1 << 20
+
+// Save writes what is trained into dir, and with a state, which may be nil, the
+// moments and the state. It returns the names of the files.
+func Save(dir string, g *graph.Graph, from Store, state *State) ([]string, error) {
+	saved := kernels.SavedTensors(g)
+	if len(saved) == 0 {
+		return nil, fault.New(fault.OutOfOrder, "nothing is trained, so there is nothing to save")
+	}
+	parameters := make([]tensor, len(saved))
+	for i, s := range saved {
+		parameters[i] = tensor{s.Key, s.Param, Value}
+	}
+	files := []string{saved[0].File}
+	if err := write(filepath.Join(dir, files[0]), parameters, from); err != nil || state == nil {
+		return files, err
+	}
+	if err := write(filepath.Join(dir, momentsFile), moments(g), from); err != nil {
+		return nil, err
+	}
+	s := *state
+	s.Format = format
+	data, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, stateFile), data, 0o644); err != nil {
+		return nil, fault.New(fault.Storage, "%w", err)
+	}
+	return append(files, momentsFile, stateFile), nil
+}
+
+// A tensor is numbers of a parameter under the name that they have in a file.
+type tensor struct {
+	key   string
+	param *graph.Param
+	kind  Kind
+}
+
+// moments are the tensors of momentsFile.
+func moments(g *graph.Graph) []tensor {
+	var out []tensor
+	for _, p := range g.Trainable() {
+		out = append(out, tensor{p.Name + First.ending(), p, First}, tensor{p.Name + Second.ending(), p, Second})
+	}
+	return out
+}
+
+func write(path string, tensors []tensor, from Store) error {
+	specs := make([]tensorfile.Spec, len(tensors))
+	for i, t := range tensors {
+		specs[i] = tensorfile.Spec{Name: t.key, DType: dtype.F32, Shape: t.param.Shape}
+	}
+	w, err := safetensors.Create(path, specs, safetensors.Options{})
+	if err != nil {
+		return fault.New(fault.Storage, "%w", err)
+	}
+	defer w.Close()
+	numbers := make([]float32, part)
+	bytes := make([]byte, 4*part)
+	for _, t := range tensors {
+		out, err := w.Tensor(t.key)
+		if err != nil {
+			return fault.New(fault.Storage, "%w", err)
+		}
+		for at, n := 0, t.param.Elements(); at < n; at += part {
+			x := numbers[:min(part, n-at)]
+			if err := from.Read(t.param, t.kind, at, x); err != nil {
+				return fmt.Errorf("parameter %q: %w", t.param.Name, err)
+			}
+			halffloat.EncodeFloat32(bytes[:4*len(x)], x)
+			if _, err := out.Write(bytes[:4*len(x)]); err != nil {
+				return fault.New(fault.Storage, "%s: %w", path, err)
+			}
+		}
+	}
+	if err := w.Commit(); err != nil {
+		return fault.New(fault.Storage, "%w", err)
+	}
+	return nil
+}
+
+// Load reads the trainable parameters that Save, or PEFT, wrote into dir. A tensor
+// that is missing, of another shape or of no parameter is an error.
+func Load(dir string, g *graph.Graph, to Store) error {
+	saved := kernels.SavedTensors(g)
+	if len(saved) == 0 {
+		return fault.New(fault.BadInput, "the graph has no trainable parameter for what is in %s", dir)
+	}
+	path := filepath.Join(dir, saved[0].File)
+	c, err := open(path, fault.BadWeights)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	known := map[string]bool{}
+	for _, s := range saved {
+		known[s.Key] = true
+		if err := read(c, path, fault.BadWeights, tensor{s.Key, s.Param, Value}, to); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.Names() {
+		if !known[name] {
+			return fault.New(fault.BadWeights, "%s: tensor %q belongs to nothing that is trained here", path, name)
+		}
+	}
+	return nil
+}
+
+// Restore reads what Save wrote with a state.
+func Restore(dir string, g *graph.Graph, to Store) (*State, error) {
+	if err := Load(dir, g, to); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, stateFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.New(fault.Storage, "%w", err)
+	}
+	s := new(State)
+	if err := json.Unmarshal(data, s); err != nil {
+		return nil, fault.New(fault.Storage, "%s: %w", path, err)
+	}
+	if s.Format != format {
+		return nil, fault.New(fault.Storage, "%s: format %d; this version of hone reads %d", path, s.Format, format)
+	}
+	path = filepath.Join(dir, momentsFile)
+	c, err := open(path, fault.Storage)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	for _, t := range moments(g) {
+		if err := read(c, path, fault.Storage, t, to); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// open opens one safetensors file; code is the fault of a bad one.
+func open(path string, code fault.Code) (*weights.Checkpoint, error) {
+	// weights.Open takes folders too; what was saved is one file.
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, fault.New(code, "%w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	c, err := weights.Open(path)
+	if err != nil {
+		return nil, fault.New(code, "%w", err)
+	}
+	return c, nil
+}
+
+// read checks a tensor and gives it to the store.
+func read(c *weights.Checkpoint, path string, code fault.Code, want tensor, to Store) error {
+	t, ok := c.Lookup(want.key)
+	if !ok {
+		return fault.New(code, "%s has no tensor %q", path, want.key)
+	}
+	if !slices.Equal(t.Shape, want.param.Shape) {
+		return fault.New(code, "%s: tensor %q: shape %v, the graph expects %v", path, want.key, t.Shape, want.param.Shape)
+	}
+	numbers := make([]float32, min(part, t.Elements()))
+	for at, n := 0, t.Elements(); at < n; at += part {
+		x := numbers[:min(part, n-at)]
+		if err := t.Float32(x, at); err != nil {
+			return fault.New(code, "%s: tensor %q: %w", path, want.key, err)
+		}
+		if err := to.Write(want.param, want.kind, at, x); err != nil {
+			return fmt.Errorf("parameter %q: %w", want.param.Name, err)
+		}
+	}
+	return nil
+}
