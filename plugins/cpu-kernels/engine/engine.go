@@ -8,6 +8,7 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/generation"
 )
 
 // An Engine is a Graph bound to this machine. Its methods are called from one
@@ -183,15 +184,7 @@ func (e *Engine) checkBatch(b *graph.Batch) error {
 }
 
 // vocabulary is the number of ids that can be embedded and predicted.
-func (e *Engine) vocabulary() int {
-	n := e.g.Vocabulary()
-	for _, node := range e.g.Nodes {
-		if o, ok := node.Op.(*graph.Embed); ok {
-			n = min(n, e.g.Params[o.Table].Shape[0])
-		}
-	}
-	return n
-}
+func (e *Engine) vocabulary() int { return generation.Vocabulary(e.g) }
 
 func (e *Engine) loaded() error {
 	if e.params == nil {

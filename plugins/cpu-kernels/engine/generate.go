@@ -2,13 +2,10 @@ package engine
 
 import (
 	"context"
-	"math/rand/v2"
-	"slices"
 
-	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
-	"github.com/honeml/hone/sdk/kernels/sampling"
+	"github.com/honeml/hone/sdk/kernels/generation"
 )
 
 // A cache keeps, for each node that looks back, its inputs of earlier tokens.
@@ -75,156 +72,43 @@ func (e *Engine) newCache(sequences, length int) *cache {
 	return c
 }
 
-// A sequence is a prompt and what follows it.
-type sequence struct {
-	ids      []int32
-	prompt   int // tokens of the prompt
-	random   *rand.Rand
-	finished bool
-}
-
 // Generate continues prompts, all of them a token at a time.
 func (e *Engine) Generate(ctx context.Context, req *kernels.GenerateRequest, emit func(kernels.Token) error) error {
 	if err := e.loaded(); err != nil {
 		return err
 	}
-	if err := e.checkGenerate(req); err != nil {
-		return err
-	}
-	g := generation{e: e, req: req, emit: emit, adapter: req.Adapter}
-	longest := 0
-	for i, p := range req.Prompts {
-		g.sequences = append(g.sequences, &sequence{
-			ids: slices.Clone(p), prompt: len(p), random: sampling.Random(req, i),
-		})
-		longest = max(longest, len(p))
-	}
-	if req.MaxTokens == 0 {
-		return nil
-	}
-	g.cache = e.newCache(len(req.Prompts), longest+req.MaxTokens)
-	return g.run(ctx)
-}
-
-func (e *Engine) checkGenerate(req *kernels.GenerateRequest) error {
 	if err := e.knowsAdapter(req.Adapter); err != nil {
 		return err
 	}
-	if len(req.Prompts) == 0 || len(req.Prompts) > e.phases.GenerateSequences {
-		return fault.New(fault.BadInput, "%d prompts; the plan has room for %d", len(req.Prompts), e.phases.GenerateSequences)
-	}
-	if req.MaxTokens < 0 || !(req.Temperature >= 0) || req.TopK < 0 || !(req.TopP >= 0 && req.TopP <= 1) {
-		return fault.New(fault.BadInput, "max tokens %d, temperature %v, top-k %d, top-p %v", req.MaxTokens, req.Temperature, req.TopK, req.TopP)
-	}
-	v := e.vocabulary()
-	for i, p := range req.Prompts {
-		if len(p) == 0 || len(p)+req.MaxTokens > e.phases.GenerateLength {
-			return fault.New(fault.BadInput, "prompt %d has %d tokens and may grow by %d; the plan has room for 1 to %d in all",
-				i, len(p), req.MaxTokens, e.phases.GenerateLength)
-		}
-		for _, id := range p {
-			if id < 0 || int(id) >= v {
-				return fault.New(fault.BadInput, "prompt %d has the id %d, the vocabulary %d entries", i, id, v)
-			}
-		}
-	}
-	return nil
-}
-
-type generation struct {
-	e         *Engine
-	req       *kernels.GenerateRequest
-	emit      func(kernels.Token) error
-	adapter   string
-	sequences []*sequence
-	cache     *cache
-}
-
-func (g *generation) run(ctx context.Context) error {
-	// Each prompt on its own, as far as the plan goes at a time.
-	for i, s := range g.sequences {
-		for at := 0; at < len(s.ids); {
-			n := min(g.e.layout.tokens, len(s.ids)-at)
-			if err := g.advance(ctx, g.span(i, at, n), at+n == s.prompt); err != nil {
-				return err
-			}
-			at += n
-		}
-	}
-	for {
-		next := rows{}
-		for i, s := range g.sequences {
-			if !s.finished && next.len() < g.e.layout.tokens {
-				next = join(next, g.span(i, len(s.ids)-1, 1))
-			}
-		}
-		if next.len() == 0 {
-			return nil
-		}
-		if err := g.advance(ctx, next, true); err != nil {
-			return err
-		}
-	}
-}
-
-// span is n tokens of a sequence from position at on.
-func (g *generation) span(i, at, n int) rows {
-	var r rows
-	for p := at; p < at+n; p++ {
-		r.id = append(r.id, g.sequences[i].ids[p])
-		r.position = append(r.position, int32(p))
-		r.sample = append(r.sample, int32(i))
-	}
-	return r
-}
-
-func join(a, b rows) rows {
-	return rows{id: append(a.id, b.id...), position: append(a.position, b.position...), sample: append(a.sample, b.sample...)}
-}
-
-// advance runs rows through the model and, where choose, gives each sequence
-// among them its next token.
-func (g *generation) advance(ctx context.Context, r rows, choose bool) error {
-	if err := ctx.Err(); err != nil {
+	if err := generation.Check(req, e.phases, e.vocabulary()); err != nil {
 		return err
 	}
-	c := call{rows: r, adapter: g.adapter, cache: g.cache}
-	g.e.forward(c)
-	if !choose {
+	r := runner{e: e, adapter: req.Adapter, cache: e.newCache(len(req.Prompts), generation.Length(req))}
+	return generation.Run(ctx, r, req, e.layout.tokens, e.vocabulary(), emit)
+}
+
+// A runner runs rows of sequences whose earlier tokens are in its cache.
+type runner struct {
+	e       *Engine
+	adapter string
+	cache   *cache
+}
+
+// Run is generation.Runner's.
+func (r runner) Run(_ context.Context, from generation.Rows, wanted []int, each func(row int, logits []float32) error) error {
+	c := call{rows: rows{id: from.ID, position: from.Position, sample: from.Sequence}, adapter: r.adapter, cache: r.cache}
+	r.e.forward(c)
+	if len(wanted) == 0 {
 		return nil
 	}
-	var last []int // the last row of each sequence
-	for t := range r.len() {
-		if t+1 == r.len() || r.sample[t+1] != r.sample[t] {
-			last = append(last, t)
-		}
-	}
-	v := g.e.g.Vocabulary()
+	v := r.e.g.Vocabulary()
 	var failed error
-	g.e.logits(c, last, func(indices []int, logits []float32) {
+	r.e.logits(c, wanted, func(indices []int, logits []float32) {
 		for i, t := range indices {
 			if failed == nil {
-				failed = g.choose(int(r.sample[t]), logits[i*v:(i+1)*v])
+				failed = each(t, logits[i*v:(i+1)*v])
 			}
 		}
 	})
 	return failed
-}
-
-// choose samples the next token of a sequence and emits it.
-func (g *generation) choose(i int, logits []float32) error {
-	s := g.sequences[i]
-	// Ids that have a logit but no embedding cannot be fed back.
-	logits = logits[:g.e.vocabulary()]
-	id := sampling.Choose(logits, g.req, s.random)
-	s.ids = append(s.ids, id)
-	t := kernels.Token{Sequence: i, ID: id, LogProb: float32(logProb(logits, id))}
-	switch {
-	case slices.Contains(g.req.Stop, id):
-		t.Finish = kernels.FinishStop
-	case len(s.ids)-s.prompt >= g.req.MaxTokens:
-		t.Finish = kernels.FinishLength
-	}
-	s.finished = t.Finish != ""
-	return g.emit(t)
 }
