@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -96,9 +97,12 @@ func (h *host) code() int { return h.cmd.ProcessState.ExitCode() }
 // kill ends the host as a power cut would.
 func (h *host) kill() { _ = h.cmd.Process.Kill() }
 
+// signal sends the host a signal, which one that has ended does not mind.
 func (h *host) signal(t testing.TB, s syscall.Signal) {
 	t.Helper()
-	must(t, h.cmd.Process.Signal(s))
+	if err := h.cmd.Process.Signal(s); !errors.Is(err, os.ErrProcessDone) {
+		must(t, err)
+	}
 }
 
 // awaitText waits until the host has written text to its standard error.
@@ -145,7 +149,4 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-var (
-	_ io.Writer = (*output)(nil)
-	_           = errors.Is
-)
+var _ io.Writer = (*output)(nil)

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -25,31 +26,45 @@ func TestInterrupt(t *testing.T) {
 		{"stopped by a service manager", syscall.SIGTERM, "step 2/"},
 		{"before the first step", syscall.SIGINT, "data: "},
 		{"where an evaluation is due", syscall.SIGINT, "step 11/"}, // the one after it was sent already
-		{"at the end", syscall.SIGINT, "step 24/"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			k := newKilling(t)
 			k.dir = "runs/usual"
-			h := k.start(t, "run", k.file) // in the folder that hone chooses
-			h.awaitText(t, test.after)
-			h.signal(t, test.signal)
-			h.join(t)
-			if test.after != "step 24/" || h.code() != 0 { // the end may have come first
-				h.wait(t, interrupted)
-				expect(t, "the host", h.err.String(), "stopped; to go on: hone run -resume "+k.dir)
-			}
-			all := records(t, k.path(k.dir))
-			last := stepOf(t, lastCheckpoint(t, k.path(k.dir)))
-			if steps := all[len(all)-1].Step; len(all) > 0 && steps != last {
-				t.Errorf("the last checkpoint is of step %d, the last record of step %d", last, steps)
-			}
-			k.noProcesses(t)
-			tidy(t, k.path(k.dir))
-			k.hone(t, 0, "run", "-resume", k.dir)
-			k.undisturbed(t)
+			h := k.stopped(t, k.dir, test.signal, test.after, "run", k.file) // in the folder that hone chooses
+			expect(t, "the host", h.err.String(), "stopped; to go on: hone run -resume "+k.dir)
+			k.goOn(t)
 		})
 	}
+}
+
+// goOn goes on with a run that was stopped: its records end with its last
+// checkpoint, nothing is left half-written, and it comes to its end.
+func (k *killing) goOn(t testing.TB) {
+	t.Helper()
+	last := stepOf(t, lastCheckpoint(t, k.path(k.dir)))
+	if all := records(t, k.path(k.dir)); len(all) > 0 && all[len(all)-1].Step != last {
+		t.Errorf("the last checkpoint is of step %d, the last record of step %d", last, all[len(all)-1].Step)
+	}
+	k.noProcesses(t)
+	tidy(t, k.path(k.dir))
+	k.hone(t, 0, "run", "-resume", k.dir)
+	k.undisturbed(t)
+}
+
+// TestInterruptAtTheEnd: whether the last step or Ctrl-C was there first, the run
+// has its result, at the latest when it is gone on with.
+func TestInterruptAtTheEnd(t *testing.T) {
+	k := newKilling(t)
+	k.dir = "runs/usual"
+	h := k.start(t, "run", k.file)
+	h.awaitText(t, "step 24/")
+	h.signal(t, syscall.SIGINT)
+	h.join(t)
+	if code := h.code(); code != 0 && code != interrupted {
+		t.Fatalf("exit code %d\n%s", code, h)
+	}
+	k.goOn(t)
 }
 
 // TestInterruptTwice: a second Ctrl-C does not wait for the step, nor for a plugin
@@ -58,26 +73,17 @@ func TestInterrupt(t *testing.T) {
 func TestInterruptTwice(t *testing.T) {
 	k := newKilling(t)
 	k.dir = "runs/usual"
-	h := k.start(t, "run", k.file)
-	h.awaitText(t, "step 6/")
-	id := k.find(t, "hone-plugin-cpu-kernels")
-	if id == 0 {
-		t.Fatalf("no kernels plugin trains\n%s", h)
-	}
-	must(t, syscall.Kill(id, syscall.SIGSTOP)) // it hangs
+	h, _ := k.hung(t, "cpu-kernels", "step 6/")
 	h.signal(t, syscall.SIGINT)
 	select {
 	case <-h.ended:
 		t.Fatalf("ended in the middle of a step\n%s", h)
 	case <-time.After(300 * time.Millisecond):
 	}
-	asked := time.Now()
 	h.signal(t, syscall.SIGINT)
-	h.wait(t, interrupted)
-	if took := time.Since(asked); took > 8*time.Second {
-		t.Errorf("it took %s to end", took)
-	}
-	expect(t, "the host", h.err.String(), "to go on from it: hone run -resume "+k.dir, "step 4")
+	h.wait(t, interrupted) // which is patient, but not as patient as what hangs
+	last := stepOf(t, lastCheckpoint(t, k.path(k.dir)))
+	expect(t, "the host", h.err.String(), fmt.Sprintf("stopped at once; its last checkpoint is of step %d, to go on from it: hone run -resume %s", last, k.dir))
 	k.noProcesses(t)
 	k.hone(t, 0, "run", "-resume", k.dir)
 	k.undisturbed(t)
@@ -87,10 +93,7 @@ func TestInterruptTwice(t *testing.T) {
 func TestSecondHost(t *testing.T) {
 	k := newKilling(t)
 	k.dir = "runs/usual"
-	first := k.start(t, "run", k.file)
-	first.awaitText(t, "step 1/")
-	id := k.find(t, "hone-plugin-cpu-kernels")
-	must(t, syscall.Kill(id, syscall.SIGSTOP)) // it waits for the second host
+	first, id := k.hung(t, "cpu-kernels", "step 1/") // it waits for the second host
 	second := k.hone(t, 1, "run", "-resume", k.dir)
 	expect(t, "the second host", second.err.String(), "another hone process works on this run", filepath.Join("runs", "usual"))
 	again := k.hone(t, 1, "run", k.file, "-run-dir", k.dir)

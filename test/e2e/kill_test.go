@@ -40,16 +40,16 @@ func makeReference(t testing.TB) undisturbed {
 	h := w.hone(t, 0, "run", file, "-run-dir", "runs/second")
 	sameHistory(t, w.path("runs/first"), w.path("runs/second"))
 	// The workspace goes with the test that made it.
-	must(t, os.CopyFS(kept, os.DirFS(w.path("runs/second"))))
+	must(t, os.CopyFS(kept, os.DirFS(w.path("runs", "second"))))
 	return undisturbed{kept, h.took}
 }
 
-// soak is how often each kind of kill is tried: HONE_SOAK, or 5.
+// soak is how often each kind of kill is tried: HONE_SOAK, or 3.
 func soak(t testing.TB) int {
 	t.Helper()
 	text := os.Getenv("HONE_SOAK")
 	if text == "" {
-		return 5
+		return 3
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {

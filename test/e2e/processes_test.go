@@ -52,7 +52,7 @@ func (w *workspace) find(t testing.TB, binary string) int {
 func (w *workspace) noProcesses(t testing.TB) {
 	t.Helper()
 	var left []process
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if left = w.processes(t); len(left) == 0 {
 			return
 		}

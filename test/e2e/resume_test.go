@@ -29,13 +29,10 @@ func TestResume(t *testing.T) {
 			file := w.write(t, "run.hone.hcl", s)
 			w.hone(t, 0, "run", file, "-run-dir", "runs/whole")
 
-			h := w.start(t, "run", file, "-run-dir", "runs/parts")
-			h.awaitText(t, "step 7/")
-			h.signal(t, syscall.SIGINT)
-			h.wait(t, interrupted)
+			w.stopped(t, "runs/parts", syscall.SIGINT, "step 7/", "run", file, "-run-dir", "runs/parts")
 			s.Threads = 3
 			w.write(t, file, s)
-			h = w.hone(t, 0, "run", file, "-resume", "runs/parts")
+			h := w.hone(t, 0, "run", file, "-resume", "runs/parts")
 			expect(t, "the resumed host", h.err.String(), "its losses go on to the bit")
 
 			sameHistory(t, w.path("runs/whole"), w.path("runs/parts"))

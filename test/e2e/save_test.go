@@ -47,19 +47,20 @@ func (k *killing) awaitSave(t testing.TB, h *host, part func(testing.TB) []strin
 }
 
 // hits has runs disturbed until n were hit where they were to be. Those that were
-// not have to come out right all the same.
+// not have to come out right all the same. A machine that is too busy for such
+// moments is given up on after one hit.
 func (k *killing) hits(t *testing.T, n int, disturb func(t *testing.T) bool) {
 	hit := 0
-	for tries := 1; hit < n && tries <= 10*n+20 && !t.Failed(); tries++ {
-		k.once(t, strconv.Itoa(tries), func(t *testing.T) {
+	for try := 1; hit < n && (try <= 2*n || hit == 0 && try <= 10*n+20) && !t.Failed(); try++ {
+		k.once(t, strconv.Itoa(try), func(t *testing.T) {
 			if disturb(t) {
 				hit++
 			}
 		})
 	}
 	t.Logf("%d runs were hit", hit)
-	if hit < n && !t.Failed() {
-		t.Errorf("%d runs were hit, of %d that were to be", hit, n)
+	if hit == 0 && !t.Failed() {
+		t.Error("no run was hit where it was to be")
 	}
 }
 

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -179,5 +178,3 @@ func expect(t testing.TB, what, text string, parts ...string) {
 		}
 	}
 }
-
-var _ fmt.Stringer = (*host)(nil)
