@@ -82,19 +82,11 @@ func (mistral) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGU
 	if err != nil {
 		return nil, err
 	}
-	keys, err := s.GGUFKeys(s.rope)
+	keys, err := s.GGUFKeys(s.rope, "silu")
 	if err != nil {
 		return nil, err
 	}
-	factors, err := s.rope.GGUF(keys)
-	if err != nil {
-		return nil, err
-	}
-	tensors := ggufmap.Llama("llama", s.Layers, s.Heads, s.KVHeads).ToGGUF(req.Tensors, s.Shape)
-	if factors != nil {
-		tensors = append(tensors, model.GGUFTensor{Name: rope.GGUFFactors, Values: factors})
-	}
-	return &model.ToGGUFResponse{Architecture: "llama", Metadata: ggufmap.Keys("llama", keys), Tensors: tensors}, nil
+	return s.WriteGGUF(req, ggufmap.Llama("llama", s.Layers, s.Heads, s.KVHeads), keys, s.rope)
 }
 
 // Interface guard.

@@ -4,7 +4,7 @@
 package blocks
 
 import (
-	"math"
+	"cmp"
 
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
@@ -25,8 +25,11 @@ type Decoder struct {
 type Defaults struct {
 	Vocabulary, Hidden, Intermediate, Layers, Heads int
 	KVHeads                                         int // where the key is absent; 0, and where it is null: as many as Heads
+	HeadWidth                                       int // where the key is absent; 0, and where it is null: Hidden/Heads
 	Epsilon                                         float64
+	EpsilonKey                                      string // "": rms_norm_eps
 	Activation                                      string // transformers' name
+	ActivationKey                                   string // "": hidden_act
 	Tied                                            bool
 }
 
@@ -35,20 +38,24 @@ const maxLayers = 2000
 
 // ReadDecoder reads the dimensions of c. What is wrong is kept in c.
 func ReadDecoder(c *hfconfig.Config, d Defaults) Decoder {
+	d.EpsilonKey, d.ActivationKey = cmp.Or(d.EpsilonKey, "rms_norm_eps"), cmp.Or(d.ActivationKey, "hidden_act")
 	out := Decoder{
 		Vocabulary: c.Int("vocab_size", d.Vocabulary), Hidden: c.Int("hidden_size", d.Hidden),
 		Intermediate: c.Int("intermediate_size", d.Intermediate), Layers: c.Int("num_hidden_layers", d.Layers),
-		Heads: c.Int("num_attention_heads", d.Heads), Epsilon: c.Positive("rms_norm_eps", d.Epsilon),
-		Activation: c.Activation("hidden_act", d.Activation), Tied: c.Bool("tie_word_embeddings", d.Tied),
+		Heads: c.Int("num_attention_heads", d.Heads), Epsilon: c.Positive(d.EpsilonKey, d.Epsilon),
+		Activation: c.Activation(d.ActivationKey, d.Activation), Tied: c.Bool("tie_word_embeddings", d.Tied),
 	}
 	if d.KVHeads == 0 || c.Null("num_key_value_heads") {
 		d.KVHeads = out.Heads
 	}
 	out.KVHeads = c.Int("num_key_value_heads", d.KVHeads)
-	out.HeadWidth = c.Int("head_dim", max(1, out.Hidden/out.Heads))
-	if !c.Has("head_dim") && out.Hidden%out.Heads != 0 {
-		c.Failf("hidden_size", "%d is no multiple of num_attention_heads %d, and there is no head_dim", out.Hidden, out.Heads)
+	if d.HeadWidth == 0 || c.Null("head_dim") {
+		d.HeadWidth = max(1, out.Hidden/out.Heads)
+		if !c.Has("head_dim") && out.Hidden%out.Heads != 0 {
+			c.Failf("hidden_size", "%d is no multiple of num_attention_heads %d, and there is no head_dim", out.Hidden, out.Heads)
+		}
 	}
+	out.HeadWidth = c.Int("head_dim", d.HeadWidth)
 	if out.Heads%out.KVHeads != 0 {
 		c.Failf("num_key_value_heads", "%d does not divide num_attention_heads %d", out.KVHeads, out.Heads)
 	}
@@ -75,48 +82,6 @@ func Rotate(b *graph.Builder, s rope.Settings, maxLength int) Rotation {
 	return Rotation{Freq: freq, Factor: factor}
 }
 
-// An AttentionSpec says how [Decoder.Attention] attends.
-type AttentionSpec struct {
-	Rotation Rotation
-	BiasQKV  bool
-	BiasO    bool
-	Window   int     // 0: none
-	Scale    float64 // 0: 1/√width of a head
-}
-
-// Attention is self-attention with grouped queries (Ainslie et al., 2023) under
-// the module names of Llama: self_attn.{q,k,v,o}_proj.
-func (d Decoder) Attention(b *graph.Builder, x graph.ValueID, s AttentionSpec) graph.ValueID {
-	bias := graph.WithBias(s.BiasQKV)
-	q := b.Linear(x, "self_attn.q_proj", d.Heads*d.HeadWidth, graph.RoleAttnQ, bias)
-	k := b.Linear(x, "self_attn.k_proj", d.KVHeads*d.HeadWidth, graph.RoleAttnK, bias)
-	v := b.Linear(x, "self_attn.v_proj", d.KVHeads*d.HeadWidth, graph.RoleAttnV, bias)
-	if s.Rotation.Freq != nil {
-		r := s.Rotation
-		rotate := graph.RoPE{Freq: r.Freq, Factor: r.Factor, Interleaved: r.Interleaved}
-		rotate.Heads = d.Heads
-		q = b.RoPE(q, "self_attn.q_rope", rotate)
-		rotate.Heads = d.KVHeads
-		k = b.RoPE(k, "self_attn.k_rope", rotate)
-	}
-	if s.Scale == 0 {
-		s.Scale = 1 / math.Sqrt(float64(d.HeadWidth))
-	}
-	y := b.Attention(q, k, v, "self_attn", graph.AttentionSpec{
-		Heads: d.Heads, KVHeads: d.KVHeads, Scale: s.Scale, Window: s.Window,
-	})
-	return b.Linear(y, "self_attn.o_proj", d.Hidden, graph.RoleAttnO, graph.WithBias(s.BiasO))
-}
-
-// GatedMLP is down(activation(gate(x)) · up(x)) (Shazeer, 2020) under the module
-// names of Llama: mlp.{gate,up,down}_proj.
-func (d Decoder) GatedMLP(b *graph.Builder, x graph.ValueID, bias bool) graph.ValueID {
-	with := graph.WithBias(bias)
-	gate := b.Linear(x, "mlp.gate_proj", d.Intermediate, graph.RoleMLPGate, with)
-	up := b.Linear(x, "mlp.up_proj", d.Intermediate, graph.RoleMLPUp, with)
-	return b.Linear(b.Gated(gate, up, d.Activation, "mlp.act"), "mlp.down_proj", d.Hidden, graph.RoleMLPDown, with)
-}
-
 // The checkpoint names of embedding and head in Llama-like models.
 const (
 	EmbedName = "model.embed_tokens.weight"
@@ -126,21 +91,31 @@ const (
 // Embed looks tokens up. Tied weights may stand in a checkpoint under either
 // name.
 func (d Decoder) Embed(b *graph.Builder, untied bool) graph.ValueID {
+	return d.EmbedScaled(b, 1, untied)
+}
+
+// EmbedScaled is [Decoder.Embed], its rows multiplied by scale.
+func (d Decoder) EmbedScaled(b *graph.Builder, scale float64, untied bool) graph.ValueID {
 	source := graph.FromTensor(EmbedName)
 	if d.Tied && !untied {
 		source = graph.FromTensor(EmbedName, HeadName)
 	}
-	return b.Embed(EmbedName, d.Vocabulary, d.Hidden, graph.From(source))
+	return b.EmbedScaled(EmbedName, d.Vocabulary, d.Hidden, scale, graph.From(source))
 }
 
 // Head ends the Graph in the logits of x. Untied, a checkpoint that lacks the
 // head's weight has the embedding's in its place.
 func (d Decoder) Head(b *graph.Builder, x graph.ValueID, untied bool) {
+	b.Logits(d.Logits(b, x, untied))
+}
+
+// Logits are the logits of x, for architectures that do something more with them.
+func (d Decoder) Logits(b *graph.Builder, x graph.ValueID, untied bool) graph.ValueID {
 	role, weight := graph.RoleHead, graph.WeightFrom(graph.FromTensor(HeadName, EmbedName))
 	if d.Tied && !untied {
 		role, weight = graph.RoleEmbed, graph.Tied(b.Param(EmbedName, []int{d.Vocabulary, d.Hidden}, graph.RoleEmbed))
 	}
-	b.Logits(b.Linear(x, "lm_head", d.Vocabulary, role, weight))
+	return b.Linear(x, "lm_head", d.Vocabulary, role, weight)
 }
 
 // Finish is the Graph that b has. A mistake in it comes from the configuration: it

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/honeml/hone/sdk/fault"
@@ -156,6 +157,25 @@ func (c *Config) Strings(key string) []string {
 func (c *Config) Floats(key string) []float64 {
 	var v []float64
 	c.read(key, "a list of numbers", &v)
+	return v
+}
+
+// Architecture is the first of the key architectures that is among known.
+func (c *Config) Architecture(known ...string) string {
+	names := c.Strings("architectures")
+	for _, name := range names {
+		if slices.Contains(known, name) {
+			return name
+		}
+	}
+	c.Failf("architectures", "%q has none of %q", names, known)
+	return known[0]
+}
+
+// Ints is the list of whole numbers key; nil where absent.
+func (c *Config) Ints(key string) []int {
+	var v []int
+	c.read(key, "a list of whole numbers", &v)
 	return v
 }
 

@@ -7,6 +7,7 @@
 package rope
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 
@@ -44,6 +45,8 @@ type Options struct {
 	HeadWidth int
 	Partial   float64 // partial_rotary_factor where absent; 0: 1
 	LayerType string  // the nested object of that name, where rope_parameters has one a layer type
+	OwnOnly   bool    // scaling counts in that nested object alone, not beside it
+	ThetaKey  string  // the base's key beside the object; "": rope_theta
 }
 
 // Read reads the settings of c. What is wrong is kept in c.
@@ -51,13 +54,13 @@ func Read(c *hfconfig.Config, o Options) Settings {
 	if o.Length == 0 {
 		o.Length = 2048
 	}
-	s := Settings{Kind: "default", Theta: c.Positive("rope_theta", o.Theta), Length: c.Int("max_position_embeddings", o.Length)}
+	s := Settings{Kind: "default", Theta: c.Positive(cmp.Or(o.ThetaKey, "rope_theta"), o.Theta), Length: c.Int("max_position_embeddings", o.Length)}
 	partial := o.Partial
 	if partial == 0 {
 		partial = 1
 	}
 	partial = c.Positive("partial_rotary_factor", partial)
-	p := parameters(c, o.LayerType)
+	p := parameters(c, o)
 	if p != nil {
 		s.Theta = p.Positive("rope_theta", s.Theta)
 		partial = p.Positive("partial_rotary_factor", partial)
@@ -81,15 +84,15 @@ func Read(c *hfconfig.Config, o Options) Settings {
 // parameters finds the object that describes the scaling: rope_scaling or, where
 // that is absent, null or empty, rope_parameters, there perhaps one for each layer
 // type.
-func parameters(c *hfconfig.Config, layerType string) *hfconfig.Config {
+func parameters(c *hfconfig.Config, o Options) *hfconfig.Config {
 	p := c.Object("rope_scaling")
 	if p == nil || p.Empty() {
 		p = c.Object("rope_parameters")
 	}
-	if p == nil || layerType == "" {
+	if p == nil || o.LayerType == "" {
 		return p
 	}
-	if nested := p.Object(layerType); nested != nil {
+	if nested := p.Object(o.LayerType); nested != nil || o.OwnOnly {
 		return nested
 	}
 	return p
