@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ebitengine/purego"
 	"github.com/honeml/hone/sdk/fault"
 )
 
@@ -18,14 +17,12 @@ type Library struct {
 }
 
 // load opens a candidate, and before it what it needs and would not find itself.
-// RTLD_NOW and RTLD_LOCAL: a missing symbol shows here, and what two versions of a
-// library define does not mix.
 func load(c Candidate, search func(soname string) string) (*Library, error) {
 	for _, before := range c.preload(search) {
 		// Whether it had to be opened shows below, with the loader's own words.
-		_, _ = purego.Dlopen(before, purego.RTLD_NOW|purego.RTLD_LOCAL)
+		_, _ = openLibrary(before)
 	}
-	handle, err := purego.Dlopen(c.Path, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	handle, err := openLibrary(c.Path)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", c.Path, err)
 	}
@@ -34,7 +31,7 @@ func load(c Candidate, search func(soname string) string) (*Library, error) {
 
 // Symbol is the address of a function of the library.
 func (l *Library) Symbol(name string) (uintptr, error) {
-	address, err := purego.Dlsym(l.handle, name)
+	address, err := findSymbol(l.handle, name)
 	if err != nil || address == 0 {
 		return 0, fmt.Errorf("%s has no function %s", l.Path, name)
 	}
