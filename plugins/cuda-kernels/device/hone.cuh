@@ -45,6 +45,28 @@ template <int N, typename T> __device__ __forceinline__ void store(T *p, const V
     *reinterpret_cast<Vec<T, N> *>(p) = x;
 }
 
+// load_floats and store_floats are N numbers of any type as floats; N is a power of
+// two, and p aligned to N numbers or to 16 bytes.
+template <int N, typename T> __device__ __forceinline__ void load_floats(const T *p, float (&x)[N]) {
+    constexpr int M = N * sizeof(T) > 16 ? 16 / sizeof(T) : N;
+#pragma unroll
+    for (int i = 0; i < N; i += M) {
+        Vec<T, M> v = load<M>(p + i);
+#pragma unroll
+        for (int j = 0; j < M; j++) x[i + j] = to_float(v.v[j]);
+    }
+}
+template <int N, typename T> __device__ __forceinline__ void store_floats(T *p, const float (&x)[N]) {
+    constexpr int M = N * sizeof(T) > 16 ? 16 / sizeof(T) : N;
+#pragma unroll
+    for (int i = 0; i < N; i += M) {
+        Vec<T, M> v;
+#pragma unroll
+        for (int j = 0; j < M; j++) v.v[j] = from_float<T>(x[i + j]);
+        store(p + i, v);
+    }
+}
+
 // Sums and maxima. Their order is fixed, so the bits are the same each time.
 __device__ __forceinline__ float warp_sum(float x) {
 #pragma unroll
