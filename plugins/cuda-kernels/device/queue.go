@@ -4,13 +4,18 @@ import (
 	"fmt"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/cubin"
+	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
 )
 
 // loaded is what a Kernel is once its Set was loaded.
 type loaded struct {
-	function   any
+	function   *cuda.Function
 	parameters []cubin.Parameter
+	shared     int // dynamic shared memory that a block may have by now
 }
+
+// defaultShared is the dynamic shared memory that a block can have without asking.
+const defaultShared = 48 << 10
 
 // A Grid is how a launch is cut up: X·Y·Z blocks of Threads threads, each with
 // Shared bytes of shared memory beside what the kernel declares. Y and Z of 0 are 1.
@@ -23,17 +28,39 @@ type Grid struct {
 // A Queue is work for the GPU that is done in its order. It keeps the first error
 // and does nothing after it.
 type Queue struct {
-	stream stream
+	gpu    *GPU
+	stream *cuda.Stream
 	buffer []byte
 	where  string
 	err    error
+
+	anywhere bool // each call goes to the GPU's thread by itself
 }
 
-// stream is what a Queue needs of the driver.
-type stream interface {
-	launch(k *Kernel, grid Grid, params []byte) error
-	copy(dst, src Pointer, bytes int64) error
-	fill(dst Pointer, value byte, bytes int64) error
+// Anywhere lets the queue's calls be made outside of [GPU.Do]. It is for tests: each
+// call takes some microseconds.
+func (q *Queue) Anywhere() { q.anywhere = true }
+
+// Within runs f, whose calls go to a queue that may be called anywhere, within one
+// [GPU.Do].
+func (q *Queue) Within(f func() error) error {
+	return q.gpu.Do(func() error {
+		anywhere := q.anywhere
+		q.anywhere = false
+		defer func() { q.anywhere = anywhere }()
+		return f()
+	})
+}
+
+func (q *Queue) do(f func() error) {
+	if q.err != nil {
+		return
+	}
+	if q.anywhere {
+		q.Fail(q.gpu.Do(f))
+		return
+	}
+	q.Fail(f())
 }
 
 // At says what the launches that follow are for: the name of a node, for errors.
@@ -51,31 +78,86 @@ func (q *Queue) Launch(k *Kernel, grid Grid, args ...any) {
 		return
 	}
 	var err error
-	if q.buffer, err = pack(q.buffer, k.parameters, args); err == nil {
-		grid.Y, grid.Z = max(1, grid.Y), max(1, grid.Z)
-		err = q.stream.launch(k, grid, q.buffer)
+	if q.buffer, err = pack(q.buffer, k.parameters, args); err != nil {
+		q.fail(k.Name, err)
+		return
+	}
+	if q.anywhere {
+		err = q.gpu.Do(func() error { return q.launch(k, grid) })
+	} else {
+		err = q.launch(k, grid)
 	}
 	if err != nil {
-		q.fail(k.Name, err)
+		q.fail(k.Name, fmt.Errorf("%w (%d x %d x %d blocks of %d threads, %d bytes shared)", err, grid.X, grid.Y, grid.Z, grid.Threads, grid.Shared))
 	}
+}
+
+// launch launches with the arguments in q.buffer.
+func (q *Queue) launch(k *Kernel, grid Grid) error {
+	if err := k.ask(grid.Shared); err != nil {
+		return err
+	}
+	blocks := [3]uint32{uint32(grid.X), uint32(max(1, grid.Y)), uint32(max(1, grid.Z))}
+	return q.stream.Launch(k.function, blocks, [3]uint32{uint32(grid.Threads), 1, 1}, uint32(grid.Shared), q.buffer)
+}
+
+// ask asks the driver for dynamic shared memory beyond the default, once.
+func (k *Kernel) ask(shared int) error {
+	if shared <= max(k.shared, defaultShared) {
+		return nil
+	}
+	if err := k.function.SetDynamicShared(shared); err != nil {
+		return err
+	}
+	k.shared = shared
+	return nil
+}
+
+// Run gives f the stream, for libraries that put work of their own on it.
+func (q *Queue) Run(f func(stream uintptr) error) {
+	q.do(func() error { return f(q.stream.Handle()) })
 }
 
 // Copy copies bytes within the GPU.
 func (q *Queue) Copy(dst, src Pointer, bytes int64) {
-	if q.err == nil && bytes > 0 {
-		if err := q.stream.copy(dst, src, bytes); err != nil {
-			q.fail("copy", err)
-		}
-	}
+	q.do(func() error { return q.stream.Copy(cuda.Pointer(dst), cuda.Pointer(src), bytes) })
 }
 
 // Zero fills bytes with zeros.
 func (q *Queue) Zero(dst Pointer, bytes int64) {
-	if q.err == nil && bytes > 0 {
-		if err := q.stream.fill(dst, 0, bytes); err != nil {
-			q.fail("zero", err)
+	q.do(func() error { return q.stream.Fill8(cuda.Pointer(dst), 0, bytes) })
+}
+
+// Upload copies to the GPU. Pinned memory must stay as it is until the copy is done;
+// other memory is free again at once.
+func (q *Queue) Upload(dst Pointer, src []byte) {
+	q.do(func() error { return q.stream.CopyToDevice(cuda.Pointer(dst), src) })
+}
+
+// Download copies from the GPU: into pinned memory in the queue's order, into other
+// memory before it returns.
+func (q *Queue) Download(dst []byte, src Pointer) {
+	q.do(func() error { return q.stream.CopyToHost(dst, cuda.Pointer(src)) })
+}
+
+// Record notes where the queue is. event is one to use again, or nil; the event is
+// given back, nil after an error.
+func (q *Queue) Record(event *cuda.Event) *cuda.Event {
+	q.do(func() (err error) {
+		if event == nil {
+			if event, err = q.gpu.context.NewEvent(true); err != nil {
+				return err
+			}
 		}
-	}
+		return q.stream.Record(event)
+	})
+	return event
+}
+
+// Wait waits until all of the work is done, and answers the first error.
+func (q *Queue) Wait() error {
+	q.do(q.stream.Synchronize)
+	return q.err
 }
 
 // Fail notes an error of what is not a launch; nil is none.

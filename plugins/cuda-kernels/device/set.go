@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"slices"
 	"strings"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/nvrtc"
 )
 
 // Header is hone.cuh, which each Source may include.
@@ -19,6 +21,8 @@ type Source struct {
 	Name    string   // "norm.cu", in messages
 	Text    string   // its kernels are extern "C"
 	Defines []string // "WIDTH=4096"
+	// Headers are what it may include beside hone.cuh, text by name.
+	Headers map[string]string
 }
 
 func (s Source) key() string {
@@ -44,6 +48,9 @@ type Set struct {
 type unit struct {
 	source  Source
 	kernels []*Kernel
+
+	compiled *nvrtc.Result // nil until it was
+	loaded   bool
 }
 
 // A Kernel is a function of a Source.

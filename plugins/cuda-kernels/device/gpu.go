@@ -1,0 +1,218 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
+	"github.com/honeml/hone/plugins/cuda-kernels/dl"
+	"github.com/honeml/hone/plugins/cuda-kernels/nvrtc"
+	"github.com/honeml/hone/sdk/fault"
+)
+
+// Options say which GPU is opened, and with what.
+type Options struct {
+	Index    int      // among those that this process sees
+	Folders  []string // to look for NVIDIA's libraries in, before all others
+	CacheDir string   // for compiled kernels; "": the user's cache folder
+	Spin     bool     // waiting takes a core, and less time
+}
+
+// A GPU is an open device with the compiler for it. Calls
+// that touch the device are made within [GPU.Do].
+type GPU struct {
+	Info cuda.Device
+	// ContextBytes is what the driver took of the device's memory when it was opened.
+	ContextBytes int64
+	Driver       dl.Version
+
+	finder   *dl.Finder
+	thread   *cuda.Thread
+	context  *cuda.Context // of the thread, within Do
+	compiler *nvrtc.Compiler
+	arch     string
+	cache    *nvrtc.Cache
+}
+
+// Open opens a GPU. The error is fault.Unsupported where there is none, or a library
+// is missing, and says what to do.
+func Open(o Options) (*GPU, error) {
+	system := dl.Host()
+	system.Extra = o.Folders
+	finder := system.Finder()
+	library, err := finder.Open(dl.Driver, dl.Version{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	driver, err := cuda.Open(library)
+	if err != nil {
+		return nil, err
+	}
+	devices, err := driver.Devices()
+	if err != nil {
+		return nil, err
+	}
+	if o.Index < 0 || o.Index >= len(devices) {
+		return nil, fault.New(fault.Unsupported, "there is no GPU %d: this process sees %d", o.Index, len(devices))
+	}
+	g := &GPU{Info: devices[o.Index], Driver: driver.Version(), cache: nvrtc.OpenCache(o.CacheDir), finder: finder}
+	if err := g.openCompiler(); err != nil {
+		return nil, err
+	}
+	var options []cuda.ThreadOption
+	if o.Spin {
+		options = append(options, cuda.Spin())
+	}
+	if g.thread, err = driver.NewThread(g.Info, options...); err != nil {
+		return nil, err
+	}
+	if err := g.Do(g.measureContext); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	return g, nil
+}
+
+func (g *GPU) openCompiler() error {
+	library, err := g.Library(dl.NVRTC)
+	if err != nil {
+		return err
+	}
+	if g.compiler, err = nvrtc.Open(library); err != nil {
+		return err
+	}
+	g.arch, err = nvrtc.ArchOf(g.Info.Major, g.Info.Minor, g.compiler.Archs())
+	return err
+}
+
+func (g *GPU) measureContext() error {
+	free, total, err := g.context.MemInfo()
+	g.ContextBytes = total - free
+	return err
+}
+
+// Library opens a library of NVIDIA's that fits the driver.
+func (g *GPU) Library(spec dl.Spec) (*dl.Library, error) { return g.finder.Open(spec, g.Driver, nil) }
+
+// Arch is the architecture that kernels are compiled for: "sm_90a".
+func (g *GPU) Arch() string { return g.arch }
+
+// Do runs f where calls may touch the device.
+func (g *GPU) Do(f func() error) error {
+	return g.thread.Do(context.Background(), func(c *cuda.Context) error {
+		g.context = c
+		return f()
+	})
+}
+
+// Close gives all memory back.
+func (g *GPU) Close() error { return g.thread.Close() }
+
+// Alloc is memory of the device, aligned to 256 bytes. Within Do.
+func (g *GPU) Alloc(bytes int64) (Pointer, error) {
+	p, err := g.context.Alloc(bytes)
+	return Pointer(p), err
+}
+
+// Free gives memory of Alloc back. Within Do.
+func (g *GPU) Free(p Pointer) error { return g.context.Free(cuda.Pointer(p)) }
+
+// AllocHost is pinned memory of the host. Within Do.
+func (g *GPU) AllocHost(bytes int64) (*cuda.HostMemory, error) { return g.context.AllocHost(bytes) }
+
+// FreeMemory is what the device has free. Within Do.
+func (g *GPU) FreeMemory() (int64, error) {
+	free, _, err := g.context.MemInfo()
+	return free, err
+}
+
+// Compile compiles the sources of a set, several at once, or takes them from the
+// cache. It touches no device, and may run beside what does.
+func (g *GPU) Compile(ctx context.Context, set *Set) error {
+	return set.compile(ctx, g.arch, runtime.GOMAXPROCS(0), func(ctx context.Context, r nvrtc.Request) (*nvrtc.Result, error) {
+		return g.cache.Compile(ctx, g.compiler, r)
+	})
+}
+
+// compile compiles the set's sources, so many at once.
+func (s *Set) compile(ctx context.Context, arch string, atOnce int, compile func(context.Context, nvrtc.Request) (*nvrtc.Result, error)) error {
+	errs := make([]error, len(s.order))
+	limit := make(chan struct{}, atOnce)
+	var group sync.WaitGroup
+	for i, u := range s.order {
+		if u.compiled != nil {
+			continue
+		}
+		limit <- struct{}{}
+		group.Go(func() {
+			defer func() { <-limit }()
+			u.compiled, errs[i] = compile(ctx, u.source.request(arch))
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// request is the source as the compiler takes it.
+func (s Source) request(arch string) nvrtc.Request {
+	options := make([]string, len(s.Defines))
+	for i, d := range s.Defines {
+		options[i] = "-D" + d
+	}
+	headers := map[string]string{HeaderName: Header}
+	for name, text := range s.Headers {
+		headers[name] = text
+	}
+	return nvrtc.Request{Name: s.Name, Source: s.Text, Headers: headers, Options: options, Arch: arch}
+}
+
+// Load loads what Compile compiled onto the device, so that kernels can be launched.
+// Within Do.
+func (g *GPU) Load(set *Set) error {
+	for _, u := range set.order {
+		if u.loaded {
+			continue
+		}
+		if u.compiled == nil {
+			return fmt.Errorf("%s was not compiled", u.source.Describe())
+		}
+		module, err := g.context.LoadModule(u.source.Name, u.compiled.Cubin)
+		if err != nil {
+			return err
+		}
+		for _, k := range u.kernels {
+			if err := g.loadKernel(module, u, k); err != nil {
+				return err
+			}
+		}
+		u.loaded = true
+	}
+	return nil
+}
+
+func (g *GPU) loadKernel(module *cuda.Module, u *unit, k *Kernel) error {
+	found, ok := u.compiled.Kernel(k.Name)
+	if !ok {
+		return fmt.Errorf("%s has no kernel %s", u.source.Describe(), k.Name)
+	}
+	function, err := module.Function(k.Name)
+	if err != nil {
+		return err
+	}
+	k.function, k.parameters = function, found.Parameters
+	return nil
+}
+
+// Processors is the number of the GPU's multiprocessors, for grids that fill it.
+func (g *GPU) Processors() int { return g.Info.SMs }
+
+// NewQueue is a queue of work on a stream of its own. Within Do.
+func (g *GPU) NewQueue() (*Queue, error) {
+	s, err := g.context.NewStream()
+	if err != nil {
+		return nil, err
+	}
+	return &Queue{gpu: g, stream: s}, nil
+}
