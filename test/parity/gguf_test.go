@@ -1,6 +1,7 @@
 package parity
 
 import (
+	"encoding/json"
 	"errors"
 	"maps"
 	"os"
@@ -28,10 +29,12 @@ var ggufCases = map[string]struct{ from, to string }{
 	"llama3":    {},
 	"bfloat16":  {},
 	"bias":      {`"hidden_act": "gelu"`, `"hidden_act": "silu"`},
+	"qwen2":     {`"sliding_attention"`, `"full_attention"`},
+	"qwen3":     {},
 }
 
-// TestGGUF writes checkpoints as GGUF files, as model-llama says that they are
-// written, and opens these as models: the log-probabilities are the checkpoint's.
+// TestGGUF writes checkpoints as GGUF files, as the model plugin says that they
+// are written, and opens these as models: the log-probabilities are the checkpoint's.
 func TestGGUF(t *testing.T) {
 	for name, change := range ggufCases {
 		t.Run(name, func(t *testing.T) {
@@ -73,10 +76,10 @@ func scoreModel(t *testing.T, m *basemodel.Model, g *golden) []float32 {
 	return s.score("", pack(g.Probes...))
 }
 
-// toGGUF asks model-llama how a checkpoint is written.
+// toGGUF asks the model plugin how a checkpoint is written.
 func toGGUF(t *testing.T, m *basemodel.Model) (*model.ToGGUFResponse, error) {
 	t.Helper()
-	return modelPlugin(t, "llama").ToGGUF(t.Context(), &model.ToGGUFRequest{
+	return modelPlugin(t, m.Architecture).ToGGUF(t.Context(), &model.ToGGUFRequest{
 		Configuration: m.Configuration, Tensors: m.Checkpoint.Names(),
 	})
 }
@@ -164,6 +167,8 @@ func TestGGUFInPython(t *testing.T) {
 	type request struct {
 		File      string    `json:"file"`
 		Model     string    `json:"model"`
+		Partly    bool      `json:"partly"`
+		MaxLength int       `json:"max_length"`
 		Documents [][]int32 `json:"documents"`
 	}
 	type answer struct {
@@ -173,34 +178,104 @@ func TestGGUFInPython(t *testing.T) {
 		LogProbs     []float64         `json:"log_probs"`
 		WantLogProbs []float64         `json:"want_log_probs"`
 	}
-	names := []string{"llama", "full-tied"} // transformers reads no scaling of RoPE from GGUF
 	var requests []request
-	for _, name := range names {
-		g := readGolden(t, name)
+	for _, test := range readInPython {
+		g := readGolden(t, test.name)
 		dir := g.checkpoint(t, "config.json")
+		if change := ggufCases[test.name]; change.from != "" {
+			edit(t, filepath.Join(dir, "config.json"), change.from, change.to)
+		}
 		path := filepath.Join(t.TempDir(), "model.gguf")
 		writeGGUF(t, open(t, dir, g.MaxLength), path)
-		requests = append(requests, request{path, dir, g.Probes})
+		requests = append(requests, request{path, dir, test.partly, g.MaxLength, g.Probes})
 	}
 	var answers []answer
 	python(t, "check_gguf.py", requests, &answers)
-	for i, name := range names {
-		t.Run(name, func(t *testing.T) {
+	for i, test := range readInPython {
+		t.Run(test.name, func(t *testing.T) {
 			a := answers[i]
 			within(t, "log-probabilities of the file in transformers", a.LogProbs, a.WantLogProbs, exactTolerance)
 			if len(a.Differing) > 0 {
 				t.Errorf("the configurations differ in %v", a.Differing)
 			}
 			for key, want := range map[string]string{
-				"llama.block_count": "UINT32", "llama.rope.freq_base": "FLOAT32", "llama.attention.layer_norm_rms_epsilon": "FLOAT32",
+				test.architecture + ".block_count": "UINT32", test.architecture + ".rope.freq_base": "FLOAT32",
 				"general.architecture": "STRING",
 			} {
 				if a.Keys[key] != want {
 					t.Errorf("%s is %q, want %s", key, a.Keys[key], want)
 				}
 			}
-			if got := a.Tensors["blk.1.ffn_down.weight"]; !slices.Equal(got, []int{32, 48}) {
-				t.Errorf("blk.1.ffn_down.weight has shape %v", got)
+			if got, want := a.Tensors["blk.1.ffn_down.weight"], downShape(t, requests[i].Model); !slices.Equal(got, want) {
+				t.Errorf("blk.1.ffn_down.weight has shape %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// readInPython are those of ggufCases that transformers reads from GGUF, with the
+// architecture of their files. Of those that it reads partly, it takes the tensors and
+// is given the configuration. It reads no scaling of RoPE.
+var readInPython = []struct {
+	name, architecture string
+	partly             bool
+}{
+	{"llama", "llama", false},
+	{"full-tied", "llama", false},
+	{"qwen2", "qwen2", false},
+	{"qwen3", "qwen3", true},
+}
+
+// downShape is the shape of the second layer's last linear, by the configuration.
+func downShape(t *testing.T, folder string) []int {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(folder, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c struct {
+		Hidden       int `json:"hidden_size"`
+		Intermediate int `json:"intermediate_size"`
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		t.Fatal(err)
+	}
+	return []int{c.Hidden, c.Intermediate}
+}
+
+// TestGGUFNames: each tensor has the name that the gguf package gives it, and no
+// other is written.
+func TestGGUFNames(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "gguf_names.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]struct {
+		Architecture string
+		Tensors      map[string]string
+	}
+	if err := json.Unmarshal(data, &want); err != nil {
+		t.Fatal(err)
+	}
+	for name, w := range want {
+		t.Run(name, func(t *testing.T) {
+			g := readGolden(t, name)
+			dir := g.checkpoint(t, "config.json")
+			if change := ggufCases[name]; change.from != "" {
+				edit(t, filepath.Join(dir, "config.json"), change.from, change.to)
+			}
+			answer, err := toGGUF(t, open(t, dir, g.MaxLength))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			for _, tensor := range answer.Tensors {
+				if tensor.Source != nil {
+					got[tensor.Source.Tensors()[0]] = tensor.Name
+				}
+			}
+			if answer.Architecture != w.Architecture || !maps.Equal(got, w.Tensors) {
+				t.Errorf("%s, %v\nwant %s, %v", answer.Architecture, got, w.Architecture, w.Tensors)
 			}
 		})
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/honeml/hone/host/pluginhost"
 	"github.com/honeml/hone/sdk/model"
-	"github.com/honeml/hone/sdk/plugin"
 )
 
 // binaries is the folder of the built plugins.
@@ -26,7 +25,13 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	for _, name := range []string{"model-llama", "model-mistral", "cpu-kernels"} {
+	models, err := filepath.Glob("../../plugins/model-*")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	for _, path := range append(models, "../../plugins/cpu-kernels") {
+		name := filepath.Base(path)
 		build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(dir, pluginhost.Prefix+name), "../../plugins/"+name)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		build.Stderr = os.Stderr
@@ -64,14 +69,14 @@ func (p plugins) Model(ctx context.Context, architecture string, gguf bool) (mod
 	return process.Model(), func() {}, nil
 }
 
-// modelPlugin starts the model plugin of that name.
-func modelPlugin(t *testing.T, name string) model.Model {
+// modelPlugin starts the model plugin that answers for the architecture.
+func modelPlugin(t *testing.T, architecture string) model.Model {
 	t.Helper()
-	found, err := catalog().Find(plugin.Model, name)
+	found, err := catalog().ModelFor(t.Context(), architecture)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return start(t, found).Model()
+	return start(t, found.Plugin).Model()
 }
 
 // start starts a plugin that ends with the test.

@@ -31,9 +31,9 @@ def main():
     logging.disable_progress_bar()
     answers = []
     for r in json.load(open(sys.argv[1])):
-        model, info = AutoModelForCausalLM.from_pretrained(r["model"], dtype=torch.float32, output_loading_info=True)
+        model, info = AutoModelForCausalLM.from_pretrained(r["model"], dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
         assert not any(info.values()), f"{r['model']}: {info}"
-        ref.fix_dynamic(model.eval(), r["max_length"])
+        ref.fix_length(model.eval(), r["max_length"])
         if r["adapter"]:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")

@@ -1,8 +1,9 @@
-"""Makes the models and golden values of the parity tests: tiny random Llamas and a
-Mistral, run and trained by transformers, PEFT and torch.optim.AdamW.
+"""Makes the models and golden values of the parity tests: tiny random Llamas, a
+Mistral and one of each of the architectures of families.py, run and trained by
+transformers, PEFT and torch.optim.AdamW.
 
     python testdata/gen_parity.py              # all
-    python testdata/gen_parity.py llama yarn   # these cases alone
+    python testdata/gen_parity.py llama yarn   # these cases alone, and their models
 
 Made with torch 2.15.0, transformers 5.24.0, peft 0.21.2, safetensors 0.8.0. The
 results are the same to the bit wherever these run on one thread of an x86-64 CPU.
@@ -24,9 +25,10 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig
 from transformers.utils import logging
 
+import families
 import reference as ref
 
 HERE = Path(__file__).parent
@@ -109,10 +111,18 @@ CASES = {
 }
 
 
-def write_models():
-    for i, (name, config) in enumerate(MODELS.items()):
-        kind = MistralForCausalLM if name == "mistral" else LlamaForCausalLM
-        model = ref.fill(kind(config), seed=i + 1)
+CASES |= {name: {"model": name, "adapter": adapter(), "logits": True, "steps": 20} for name in families.FAMILIES}
+
+
+def write_models(wanted):
+    needed = {CASES[c]["model"] for c in wanted}
+    if needed & {"llama-bfloat16", "llama-float16"}:
+        needed.add("llama")
+    for i, name in enumerate([*MODELS, *families.FAMILIES]):
+        if name not in needed:
+            continue
+        config = MODELS[name] if name in MODELS else families.config(name)
+        model = ref.fill(AutoModelForCausalLM.from_config(config, dtype=torch.float32), seed=i + 1)
         # Mistral in shards, with an index.
         save(model, name, max_shard_size="60KB" if name == "mistral" else "5GB")
         if name == "llama":
@@ -124,7 +134,7 @@ def save(model, name, **options):
     folder = HERE / "models" / name
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(folder, **options)
-    (folder / "generation_config.json").unlink()
+    (folder / "generation_config.json").unlink(missing_ok=True)
 
 
 def open_model(case, spec):
@@ -137,10 +147,12 @@ def open_model(case, spec):
         config.max_position_embeddings = length
         config.save_pretrained(HERE / "cases" / case)
         write_old(case, scaling)
-    model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32).eval()
+    # Eager attention alone has all that the families need.
+    attention = "eager" if case in families.FAMILIES else None
+    model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32, attn_implementation=attention).eval()
+    ref.fix_length(model, MAX_LENGTH)
     if case in ROPE:
         plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-        ref.fix_dynamic(model, MAX_LENGTH)
         probes = ref.documents(7, PROBES, 100)
         a, b = ref.logits(model, probes), ref.logits(plain, probes)
         assert (a - b).norm() > 0.05 * b.norm(), f"{case}: the scaling makes no difference"
@@ -265,8 +277,7 @@ def main():
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     wanted = sys.argv[1:] or list(CASES)
-    if not sys.argv[1:]:
-        write_models()
+    write_models(wanted)
     for i, (case, spec) in enumerate(CASES.items()):
         if case in wanted:
             make(case, spec, seed=100 + i)

@@ -30,10 +30,12 @@ def fill(model, seed, spread=1.1):
     with torch.no_grad():
         for name, p in model.named_parameters():
             noise = torch.randn(p.shape, generator=generator)
-            if p.dim() == 2:
-                p.copy_(noise * (0.3 if "embed" in name else spread / math.sqrt(p.shape[1])))
+            if p.dim() >= 2 and "norm" not in name:
+                p.copy_(noise * (0.3 if "embed" in name else spread / math.sqrt(p[0].numel())))
             elif name.endswith("bias"):
                 p.copy_(0.3 * noise)
+            elif "gemma" in model.config.model_type:  # norms that multiply by 1 + weight
+                p.copy_(0.2 * noise)
             else:  # norms
                 p.copy_(1 + 0.2 * noise)
     return model.eval()
@@ -185,14 +187,14 @@ def noise(model, docs, steps, optimizer, losses, norms):
     return {"loss": largest(losses, wide_losses), "grad_norm": largest(norms, wide_norms)}
 
 
-def fix_dynamic(model, max_length):
-    """Fixes the frequencies of dynamic RoPE at those of a document of max_length:
-    transformers chooses them anew for each document, hone once a run."""
+def fix_length(model, max_length):
+    """Fixes the frequencies of dynamic RoPE and of longrope at those of a document of
+    max_length: transformers chooses them anew for each document, hone once a run."""
     rotary = model.model.rotary_emb
-    if rotary.rope_type == "dynamic":
+    if rotary.rope_type in ("dynamic", "longrope"):
         from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-        inv_freq, _ = ROPE_INIT_FUNCTIONS["dynamic"](model.config, "cpu", seq_len=max_length)
+        inv_freq, _ = ROPE_INIT_FUNCTIONS[rotary.rope_type](model.config, "cpu", seq_len=max_length)
         rotary.inv_freq = inv_freq
         rotary.rope_type = "default"  # no update by length
 
