@@ -31,6 +31,9 @@ var ggufCases = map[string]struct{ from, to string }{
 	"bias":      {`"hidden_act": "gelu"`, `"hidden_act": "silu"`},
 	"qwen2":     {`"sliding_attention"`, `"full_attention"`},
 	"qwen3":     {},
+	"gemma":     {},
+	"gemma2":    {`"query_pre_attn_scalar": 20`, `"query_pre_attn_scalar": 12`},
+	"gemma3":    {`"query_pre_attn_scalar": 20`, `"query_pre_attn_scalar": 12`},
 }
 
 // TestGGUF writes checkpoints as GGUF files, as the model plugin says that they
@@ -224,6 +227,8 @@ var readInPython = []struct {
 	{"full-tied", "llama", false},
 	{"qwen2", "qwen2", false},
 	{"qwen3", "qwen3", true},
+	{"gemma2", "gemma2", true},
+	{"gemma3", "gemma3", true},
 }
 
 // downShape is the shape of the second layer's last linear, by the configuration.

@@ -138,7 +138,8 @@ func CannotSay(t *testing.T, m model.Model, refused []Mistake) {
 	}
 }
 
-// Fuzz: a configuration is refused or gives a valid Graph; nothing panics.
+// Fuzz holds a model to what no configuration may break: it is refused or gives a
+// valid Graph, and nothing panics.
 func Fuzz(f *testing.F, m model.Model) {
 	f.Helper()
 	for _, configuration := range Configurations(f) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/model"
@@ -68,6 +69,28 @@ func (m Map) With(pairs ...Pair) Map {
 			m.Layer = append(m.Layer, p)
 		}
 	}
+	return m
+}
+
+// WithoutHead is m for architectures whose files never hold an output head: it is
+// always the embedding.
+func (m Map) WithoutHead() Map {
+	m.Global = slices.DeleteFunc(slices.Clone(m.Global), func(p Pair) bool { return p.Checkpoint == "lm_head" })
+	return m
+}
+
+// PlusOne is m with its norms written as 1 + weight.
+func (m Map) PlusOne() Map {
+	add := func(pairs []Pair) []Pair {
+		pairs = slices.Clone(pairs)
+		for i, p := range pairs {
+			if strings.HasSuffix(p.Checkpoint, "norm") {
+				pairs[i].Plus = 1
+			}
+		}
+		return pairs
+	}
+	m.Global, m.Layer = add(m.Global), add(m.Layer)
 	return m
 }
 

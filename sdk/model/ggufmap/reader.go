@@ -123,6 +123,26 @@ func (r *Reader) LayerTypes(period int) []string {
 // maxLayers bounds what is made for each layer; package blocks refuses more.
 const maxLayers = 2001
 
+// Period is the number of layers of which each last one sees all tokens and the
+// others a window; 0 where layers do not repeat like that.
+func Period(types []string) int {
+	for n := 1; n <= len(types)+1; n++ {
+		if !irregular(types, n) {
+			return n
+		}
+	}
+	return 0
+}
+
+func irregular(types []string, period int) bool {
+	for i, t := range types {
+		if (t == "sliding_attention") != ((i+1)%period != 0) {
+			return true
+		}
+	}
+	return false
+}
+
 // Sliding is the value of attention.sliding_window_pattern for layer_types.
 func Sliding(types []string) []bool {
 	out := make([]bool, len(types))

@@ -16,10 +16,68 @@ FAMILIES = {
     "qwen2": ("qwen2", {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}),
     # Heads wider than hidden/heads, a tied head.
     "qwen3": ("qwen3", {"head_dim": 12, "tie_word_embeddings": True}),
+    "gemma": ("gemma", {"head_dim": 12}),
+    # Caps that scores and logits reach.
+    "gemma2": ("gemma2", {
+        "head_dim": 12, "query_pre_attn_scalar": 20, "sliding_window": 5, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0,
+    }),
+    # Two bases of RoPE, scaling on the layers without a window alone.
+    "gemma3": ("gemma3_text", {
+        "num_hidden_layers": 3, "head_dim": 12, "query_pre_attn_scalar": 20, "sliding_window": 5, "layer_types": [WINDOW, FULL, WINDOW],
+        "rope_parameters": {
+            FULL: {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0},
+            WINDOW: {"rope_type": "default", "rope_theta": 10000.0},
+        },
+    }),
+    "phi3": ("phi3", {"sliding_window": 5}),
+    # Phi-4-mini: six of a head's eight columns rotate, by longrope.
+    "phi4": ("phi3", {
+        "tie_word_embeddings": True, "original_max_position_embeddings": 16, "rope_parameters": {
+            "rope_type": "longrope", "rope_theta": 10000.0, "partial_rotary_factor": 0.75, "original_max_position_embeddings": 16,
+            "short_factor": [1.0, 1.1, 1.2], "long_factor": [1.5, 2.0, 3.0],
+        },
+    }),
+    "granite": ("granite", {
+        "embedding_multiplier": 4.0, "attention_multiplier": 0.3, "residual_multiplier": 0.4, "logits_scaling": 2.0,
+    }),
+    # The second of two layers has no positions.
+    "smollm3": ("smollm3", {"no_rope_layer_interval": 2}),
+    "olmo2": ("olmo2", {}),
+    "olmo3": ("olmo3", {
+        "sliding_window": 5, "layer_types": [WINDOW, FULL], "rope_parameters": {
+            FULL: {"rope_type": "yarn", "factor": 4.0, "rope_theta": 500000.0, "original_max_position_embeddings": 16},
+            WINDOW: {"rope_type": "default", "rope_theta": 500000.0},
+        },
+    }),
+    "cohere": ("cohere", {"use_qk_norm": True, "logit_scale": 0.5}),
+    # The layer without a window has no positions.
+    "cohere2": ("cohere2", {"sliding_window": 5, "layer_types": [WINDOW, FULL], "logit_scale": 0.5}),
+    # Half of a head's columns rotate, neighbours in pairs.
+    "glm": ("glm", {"head_dim": 8}),
+    "glm4": ("glm4", {"head_dim": 8}),
+    "exaone4": ("exaone4", {
+        "sliding_window": 5, "layer_types": [WINDOW, FULL], "rope_parameters": {
+            "rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 16,
+        },
+    }),
+    "starcoder2": ("starcoder2", {"sliding_window": 5}),
+    # Convolutions before and after attention; two thirds of 48 make the MLP's width.
+    "lfm2": ("lfm2", {
+        "num_hidden_layers": 3, "layer_types": ["conv", FULL, "conv"], "intermediate_size": 48, "block_multiple_of": 8,
+    }),
+    "ministral": ("ministral", {"sliding_window": 5, "layer_types": [WINDOW, FULL], "head_dim": 12}),
+    # Queries grow with the position, every fourth token.
+    "ministral3": ("ministral3", {
+        "head_dim": 8, "rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 10000.0, "factor": 16.0, "original_max_position_embeddings": 4, "beta_fast": 32.0,
+            "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1,
+        },
+    }),
 }
 
 # The architectures of GGUF files of those that have one.
-GGUF = {"qwen2": "qwen2", "qwen3": "qwen3"}
+GGUF = {"qwen2": "qwen2", "qwen3": "qwen3", "gemma": "gemma", "gemma2": "gemma2", "gemma3": "gemma3"}
 
 
 def config(name):

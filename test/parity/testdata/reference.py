@@ -191,7 +191,7 @@ def fix_length(model, max_length):
     """Fixes the frequencies of dynamic RoPE and of longrope at those of a document of
     max_length: transformers chooses them anew for each document, hone once a run."""
     rotary = model.model.rotary_emb
-    if rotary.rope_type in ("dynamic", "longrope"):
+    if str(rotary.rope_type) in ("dynamic", "longrope"):
         from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
         inv_freq, _ = ROPE_INIT_FUNCTIONS[rotary.rope_type](model.config, "cpu", seq_len=max_length)
