@@ -20,7 +20,7 @@ $PLACE$READS    float out[V];
         $CALL
         out[j] = d0;
     }
-    put<V>(y + e, out);
+    store_floats<V>(y + e, out);
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS) map_forward($PARAMETERS$OUT *y, i64 n) {
@@ -41,13 +41,13 @@ func (w *writer) inputs(c *code, types []device.Type) (device.Source, int) {
 	pairs := append(w.texts(c, v),
 		"$RESULTS", eachType(types, "@ *dx#, "),
 		"$RESULTNAMES", each(len(types), "dx#, "),
-		"$OLD", each(len(types), "    float g#[V] = {};\n    if (added >> # & 1) fetch<V>(dx# + e, g#);\n"),
-		"$PUT", each(len(types), "    put<V>(dx# + e, g#);\n"),
+		"$OLD", each(len(types), "    float g#[V] = {};\n    if (added >> # & 1) load_floats<V>(dx# + e, g#);\n"),
+		"$PUT", each(len(types), "    store_floats<V>(dx# + e, g#);\n"),
 	)
 	return w.source(c, fill(`
 template <int V> __device__ __forceinline__ void at(i64 e, $PARAMETERSconst $OUT *dy, $RESULTSu64 added) {
 $PLACE$READS    float up[V];
-    fetch<V>(dy + e, up);
+    load_floats<V>(dy + e, up);
 $OLD#pragma unroll
     for (int j = 0; j < V; j++) {
         float $DECLARE;
@@ -91,7 +91,7 @@ $SUMS    for (int i = lane * V; cell < cells && i < GROUP; i += LANES * V) {
     const i64 e = cell * GROUP + i;
     [[maybe_unused]] const int column = first + i;
 $READS    float up[V];
-    fetch<V>(dy + e, up);
+    load_floats<V>(dy + e, up);
 #pragma unroll
     for (int j = 0; j < V; j++) {
         float $DECLARE;
@@ -135,7 +135,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) map_columns($PARAMETERScon
 $SUMS    for (i64 row = i64(blockIdx.y) * 8 + threadIdx.x / 32; column < WIDTH && row < rows; row += i64(gridDim.y) * 8) {
     const i64 e = row * WIDTH + column;
 $READS    float up[V];
-    fetch<V>(dy + e, up);
+    load_floats<V>(dy + e, up);
 #pragma unroll
     for (int j = 0; j < V; j++) {
         float $DECLARE;
@@ -164,7 +164,7 @@ func (w *writer) scalars(c *code) (device.Source, int) {
 	return w.source(c, fill(`
 template <int V> __device__ __forceinline__ void at(i64 e, $PARAMETERSconst $OUT *dy$SUMREFS) {
 $PLACE$READS    float up[V];
-    fetch<V>(dy + e, up);
+    load_floats<V>(dy + e, up);
 $PARTS#pragma unroll
     for (int j = 0; j < V; j++) {
         float $DECLARE;

@@ -9,31 +9,10 @@
 // WIDTH is the width of y, SLOTS the rows of y that a token has.
 #define THREADS 256
 
-// Fetches V numbers that stand beside each other, at most 16 bytes at a time.
-template <int V, typename T> __device__ __forceinline__ void fetch(const T *p, float *x) {
-    constexpr int N = 16 / sizeof(T) < V ? 16 / sizeof(T) : V;
-#pragma unroll
-    for (int k = 0; k < V; k += N) {
-        Vec<T, N> v = load<N>(p + k);
-#pragma unroll
-        for (int j = 0; j < N; j++) x[k + j] = to_float(v.v[j]);
-    }
-}
-
-template <int V, typename T> __device__ __forceinline__ void put(T *p, const float *x) {
-    constexpr int N = 16 / sizeof(T) < V ? 16 / sizeof(T) : V;
-#pragma unroll
-    for (int k = 0; k < V; k += N) {
-        Vec<T, N> v;
-#pragma unroll
-        for (int j = 0; j < N; j++) v.v[j] = from_float<T>(x[k + j]);
-        store<N>(p + k, v);
-    }
-}
-
 // Fetches what columns [column, column + V) have of a row in which each number
 // stands for GROUP columns.
-template <int V, int GROUP, typename T> __device__ __forceinline__ void fetch_spread(const T *row, int column, float *x) {
+template <int V, int GROUP, typename T>
+__device__ __forceinline__ void fetch_spread(const T *row, int column, float (&x)[V]) {
     if constexpr (GROUP % V == 0) {
         const float one = to_float(row[column / GROUP]);
 #pragma unroll

@@ -114,12 +114,12 @@ func (w *writer) reads(c *code) string {
 	for _, a := range c.args {
 		switch arg := w.args[a]; arg.layout {
 		case whole:
-			fmt.Fprintf(&b, "    float x%d[V]; fetch<V>(p%d + e, x%d);\n", a, a, a)
+			fmt.Fprintf(&b, "    float x%d[V]; load_floats<V>(p%d + e, x%d);\n", a, a, a)
 		case spread:
 			fmt.Fprintf(&b, "    float x%d[V]; fetch_spread<V, %d>(p%d + row * %d, column, x%d);\n",
 				a, w.spec.Map.Width/arg.width, a, arg.width, a)
 		case column:
-			fmt.Fprintf(&b, "    float x%d[V]; fetch<V>(p%d + column, x%d);\n", a, a, a)
+			fmt.Fprintf(&b, "    float x%d[V]; load_floats<V>(p%d + column, x%d);\n", a, a, a)
 		case scalar:
 			fmt.Fprintf(&b, "    const float x%d = p%d[0];\n", a, a)
 		}

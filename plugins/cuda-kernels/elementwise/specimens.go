@@ -28,15 +28,16 @@ var specimens = []string{
 // operation and layout, each type, vectors of each length.
 func Specimens(set *device.Set) error {
 	for _, text := range specimens {
-		for _, t := range []device.Type{device.Float32, device.BFloat16, device.Float16} {
-			for _, width := range []int{4096, 36, 7} {
-				spec, err := specimen(text, width, t)
-				if err != nil {
-					return err
-				}
-				if _, err := New(set, spec); err != nil {
-					return err
-				}
+		for _, shape := range []struct {
+			width int
+			typ   device.Type
+		}{{4096, device.BFloat16}, {4096, device.Float16}, {36, device.Float32}, {7, device.BFloat16}} {
+			spec, err := specimen(text, shape.width, shape.typ)
+			if err != nil {
+				return err
+			}
+			if _, err := New(set, spec); err != nil {
+				return err
 			}
 		}
 	}

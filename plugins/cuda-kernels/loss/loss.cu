@@ -39,7 +39,7 @@ template <int N> __device__ __forceinline__ void add(Running &r, const float *x)
     r.sum = sum;
 }
 
-template <typename T> __device__ __forceinline__ void widen(const Vec<T, VEC> &v, float *x) {
+__device__ __forceinline__ void widen(const Vec<TYPE, VEC> &v, float *x) {
 #pragma unroll
     for (int j = 0; j < VEC; j++) x[j] = to_float(v.v[j]);
 }

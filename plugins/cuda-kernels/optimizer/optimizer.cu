@@ -111,17 +111,17 @@ adamw(const State *s, float *w, const float *g, float *m, float *v, COPY *copy, 
     const Adam a = {s->factor, s->decay, s->size, s->root, beta1, beta2, rest1, rest2, epsilon};
     i64 i = (i64(blockIdx.x) * 256 + threadIdx.x) * 4;
     if (i + 4 <= n) {
-        Vec<float, 4> w4 = load<4>(w + i), g4 = load<4>(g + i), m4 = load<4>(m + i), v4 = load<4>(v + i);
-        Vec<COPY, 4> c4;
+        float w4[4], g4[4], m4[4], v4[4];
+        load_floats<4>(w + i, w4);
+        load_floats<4>(g + i, g4);
+        load_floats<4>(m + i, m4);
+        load_floats<4>(v + i, v4);
 #pragma unroll
-        for (int j = 0; j < 4; j++) {
-            step(a, g4.v[j], w4.v[j], m4.v[j], v4.v[j]);
-            c4.v[j] = from_float<COPY>(w4.v[j]);
-        }
-        store<4>(w + i, w4);
-        store<4>(m + i, m4);
-        store<4>(v + i, v4);
-        if (sizeof(COPY) < 4) store<4>(copy + i, c4);
+        for (int j = 0; j < 4; j++) step(a, g4[j], w4[j], m4[j], v4[j]);
+        store_floats<4>(w + i, w4);
+        store_floats<4>(m + i, m4);
+        store_floats<4>(v + i, v4);
+        if (sizeof(COPY) < 4) store_floats<4>(copy + i, w4);
         return;
     }
     for (; i < n; i++) {
@@ -134,11 +134,9 @@ adamw(const State *s, float *w, const float *g, float *m, float *v, COPY *copy, 
 extern "C" __global__ void __launch_bounds__(256) cast(const float *w, COPY *copy, i64 n) {
     i64 i = (i64(blockIdx.x) * 256 + threadIdx.x) * 4;
     if (i + 4 <= n) {
-        Vec<float, 4> w4 = load<4>(w + i);
-        Vec<COPY, 4> c4;
-#pragma unroll
-        for (int j = 0; j < 4; j++) c4.v[j] = from_float<COPY>(w4.v[j]);
-        store<4>(copy + i, c4);
+        float w4[4];
+        load_floats<4>(w + i, w4);
+        store_floats<4>(copy + i, w4);
         return;
     }
     for (; i < n; i++) copy[i] = from_float<COPY>(w[i]);
