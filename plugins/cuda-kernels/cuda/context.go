@@ -17,10 +17,11 @@ type Context struct {
 	record *recording           // what a capture has seen, or nil
 	hosts  map[*HostMemory]bool // those that live
 
-	// What the driver writes and reads lies here, on the heap, so that a call
+	// What the driver writes and reads lies here, on the heap, so that what repeats
 	// allocates nothing.
-	out  results
-	args arguments
+	out    results
+	args   arguments
+	passed [11]uintptr // to a function
 }
 
 // results are where the driver puts answers.
@@ -44,6 +45,18 @@ func (c *Context) call(fn uintptr, args ...uintptr) Status {
 		return c.lost.Status
 	}
 	return call(fn, args...)
+}
+
+// call4 is call of a function with at most four arguments; 0 stands for those that it
+// lacks. It allocates nothing, as call does for its list, so it is for what repeats.
+//
+//go:uintptrescapes
+func (c *Context) call4(fn, a0, a1, a2, a3 uintptr) Status {
+	if c.isLost() {
+		return c.lost.Status
+	}
+	c.passed[0], c.passed[1], c.passed[2], c.passed[3] = a0, a1, a2, a3
+	return call(fn, c.passed[:4]...)
 }
 
 // fail is the error of a call. The object is a format.
@@ -77,7 +90,7 @@ func (c *Context) Synchronize() error {
 // MemInfo is how many bytes of the device's memory are free, and how many there are.
 // Other processes and what the driver keeps count as not free.
 func (c *Context) MemInfo() (free, total int64, err error) {
-	status := c.call(c.fn.memGetInfo, uintptr(unsafe.Pointer(&c.out.size)), uintptr(unsafe.Pointer(&c.out.total)))
+	status := c.call4(c.fn.memGetInfo, uintptr(unsafe.Pointer(&c.out.size)), uintptr(unsafe.Pointer(&c.out.total)), 0, 0)
 	if status != Success {
 		return 0, 0, c.fail(status, "cuMemGetInfo", "")
 	}

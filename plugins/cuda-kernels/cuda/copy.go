@@ -18,7 +18,7 @@ func (s *Stream) CopyToDevice(dst Pointer, src []byte) error {
 	if err := s.capturable(src); err != nil {
 		return err
 	}
-	status := s.c.call(s.c.fn.copyToDevice, uintptr(dst), uintptr(unsafe.Pointer(unsafe.SliceData(src))), uintptr(len(src)), s.handle)
+	status := s.c.call4(s.c.fn.copyToDevice, uintptr(dst), uintptr(unsafe.Pointer(unsafe.SliceData(src))), uintptr(len(src)), s.handle)
 	if status != Success {
 		return s.c.fail(status, "cuMemcpyHtoDAsync", "of %d bytes to address %#x", len(src), uint64(dst))
 	}
@@ -36,7 +36,7 @@ func (s *Stream) CopyToHost(dst []byte, src Pointer) error {
 	if err := s.capturable(dst); err != nil {
 		return err
 	}
-	status := s.c.call(s.c.fn.copyToHost, uintptr(unsafe.Pointer(unsafe.SliceData(dst))), uintptr(src), uintptr(len(dst)), s.handle)
+	status := s.c.call4(s.c.fn.copyToHost, uintptr(unsafe.Pointer(unsafe.SliceData(dst))), uintptr(src), uintptr(len(dst)), s.handle)
 	if status != Success {
 		return s.c.fail(status, "cuMemcpyDtoHAsync", "of %d bytes from address %#x", len(dst), uint64(src))
 	}
@@ -57,7 +57,7 @@ func (s *Stream) Copy(dst, src Pointer, bytes int64) error {
 	if bytes == 0 {
 		return nil
 	}
-	if status := s.c.call(s.c.fn.copyOnDevice, uintptr(dst), uintptr(src), uintptr(bytes), s.handle); status != Success {
+	if status := s.c.call4(s.c.fn.copyOnDevice, uintptr(dst), uintptr(src), uintptr(bytes), s.handle); status != Success {
 		return s.c.fail(status, "cuMemcpyDtoDAsync", "of %d bytes from address %#x to %#x", bytes, uint64(src), uint64(dst))
 	}
 	return nil
@@ -68,7 +68,7 @@ func (s *Stream) Fill8(dst Pointer, value byte, n int64) error {
 	if n == 0 {
 		return nil
 	}
-	if status := s.c.call(s.c.fn.fill8, uintptr(dst), uintptr(value), uintptr(n), s.handle); status != Success {
+	if status := s.c.call4(s.c.fn.fill8, uintptr(dst), uintptr(value), uintptr(n), s.handle); status != Success {
 		return s.c.fail(status, "cuMemsetD8Async", "of %d bytes at address %#x", n, uint64(dst))
 	}
 	return nil
@@ -79,7 +79,7 @@ func (s *Stream) Fill32(dst Pointer, value uint32, n int64) error {
 	if n == 0 {
 		return nil
 	}
-	if status := s.c.call(s.c.fn.fill32, uintptr(dst), uintptr(value), uintptr(n), s.handle); status != Success {
+	if status := s.c.call4(s.c.fn.fill32, uintptr(dst), uintptr(value), uintptr(n), s.handle); status != Success {
 		return s.c.fail(status, "cuMemsetD32Async", "of %d words at address %#x", n, uint64(dst))
 	}
 	return nil

@@ -36,7 +36,7 @@ func (c *Context) NewEvent(timing bool) (*Event, error) {
 // Synchronize waits until the event has happened, as it was recorded last. It sleeps
 // while it waits, unless the Thread was made with [Spin].
 func (e *Event) Synchronize() error {
-	if status := e.c.call(e.c.fn.eventSynchronize, e.handle); status != Success {
+	if status := e.c.call4(e.c.fn.eventSynchronize, e.handle, 0, 0, 0); status != Success {
 		return e.c.fail(status, "cuEventSynchronize", "")
 	}
 	return nil
@@ -44,7 +44,7 @@ func (e *Event) Synchronize() error {
 
 // Done reports whether the event has happened. It does not wait.
 func (e *Event) Done() (bool, error) {
-	switch status := e.c.call(e.c.fn.eventQuery, e.handle); status {
+	switch status := e.c.call4(e.c.fn.eventQuery, e.handle, 0, 0, 0); status {
 	case Success:
 		return true, nil
 	case NotReady:
@@ -58,7 +58,7 @@ func (e *Event) Done() (bool, error) {
 // and have happened.
 func (e *Event) Since(start *Event) (milliseconds float32, err error) {
 	c := e.c
-	status := c.call(c.fn.eventElapsedTime, uintptr(unsafe.Pointer(&c.out.milliseconds)), start.handle, e.handle)
+	status := c.call4(c.fn.eventElapsedTime, uintptr(unsafe.Pointer(&c.out.milliseconds)), start.handle, e.handle, 0)
 	if status != Success {
 		return 0, c.fail(status, "cuEventElapsedTime", "")
 	}

@@ -136,7 +136,7 @@ func (g *Graph) Instantiate() (*GraphExec, error) {
 // Launch runs the graph on the stream. It runs not beside itself: a second launch
 // waits for the first. It allocates nothing.
 func (x *GraphExec) Launch(s *Stream) error {
-	if status := x.c.call(x.c.fn.graphLaunch, x.handle, s.handle); status != Success {
+	if status := x.c.call4(x.c.fn.graphLaunch, x.handle, s.handle, 0, 0); status != Success {
 		return x.c.fail(status, "cuGraphLaunch", "of %s", x.what)
 	}
 	x.c.launched(x.what)
@@ -156,7 +156,7 @@ func (x *GraphExec) Upload(s *Stream) error {
 // be instantiated.
 func (x *GraphExec) Update(g *Graph) (bool, error) {
 	c := x.c
-	switch status := c.call(c.fn.graphExecUpdate, x.handle, g.handle, uintptr(unsafe.Pointer(&c.out.update))); status {
+	switch status := c.call4(c.fn.graphExecUpdate, x.handle, g.handle, uintptr(unsafe.Pointer(&c.out.update)), 0); status {
 	case Success:
 		x.what = g.what
 		return true, nil

@@ -41,7 +41,7 @@ func (s *Stream) Close() error {
 // Synchronize waits until all that was put on the stream has ended. It sleeps while
 // it waits, unless the Thread was made with [Spin].
 func (s *Stream) Synchronize() error {
-	if status := s.c.call(s.c.fn.streamSynchronize, s.handle); status != Success {
+	if status := s.c.call4(s.c.fn.streamSynchronize, s.handle, 0, 0, 0); status != Success {
 		return s.c.fail(status, "cuStreamSynchronize", "")
 	}
 	return nil
@@ -49,7 +49,7 @@ func (s *Stream) Synchronize() error {
 
 // Done reports whether all that was put on the stream has ended. It does not wait.
 func (s *Stream) Done() (bool, error) {
-	switch status := s.c.call(s.c.fn.streamQuery, s.handle); status {
+	switch status := s.c.call4(s.c.fn.streamQuery, s.handle, 0, 0, 0); status {
 	case Success:
 		return true, nil
 	case NotReady:
@@ -65,7 +65,7 @@ func (s *Stream) Note(name string) { s.c.launched(name) }
 
 // Record puts the event on the stream: it happens when all before it has ended.
 func (s *Stream) Record(e *Event) error {
-	if status := s.c.call(s.c.fn.eventRecord, e.handle, s.handle); status != Success {
+	if status := s.c.call4(s.c.fn.eventRecord, e.handle, s.handle, 0, 0); status != Success {
 		return s.c.fail(status, "cuEventRecord", "")
 	}
 	return nil
@@ -74,7 +74,7 @@ func (s *Stream) Record(e *Event) error {
 // Wait lets what is put on the stream from now on wait for the event, as it was
 // recorded last. The host goes on.
 func (s *Stream) Wait(e *Event) error {
-	if status := s.c.call(s.c.fn.streamWaitEvent, s.handle, e.handle, 0); status != Success {
+	if status := s.c.call4(s.c.fn.streamWaitEvent, s.handle, e.handle, 0, 0); status != Success {
 		return s.c.fail(status, "cuStreamWaitEvent", "")
 	}
 	return nil
