@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/engine"
+	"github.com/honeml/hone/sdk/config"
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/kernels"
+)
+
+// backend is the plugin: it keeps the order of calls and leaves the work to an
+// engine.
+type backend struct {
+	engine   *engine.Engine
+	gpu      *device.GPU
+	restored bool
+	trained  bool
+}
+
+// block is the plugin's block in a run file.
+type block struct {
+	Device           int      `config:"device"`
+	MemoryLimit      string   `config:"memory_limit"`
+	Recompute        string   `config:"recompute"`
+	MicroBatchTokens int      `config:"micro_batch_tokens"`
+	Libraries        []string `config:"libraries"`
+}
+
+func schema() config.Schema {
+	return config.Schema{Attributes: []config.Attribute{
+		{Name: "device", Type: config.Of(config.Int), Default: float64(0), Doc: "Which GPU: its index among those that CUDA_VISIBLE_DEVICES leaves."},
+		{Name: "memory_limit", Type: config.Of(config.String), Doc: "The most of the GPU's memory to plan for, such as \"24GiB\"; by default what is free."},
+		{
+			Name: "recompute", Type: config.Of(config.String), Default: engine.RecomputeAuto,
+			OneOf: []string{engine.RecomputeAuto, engine.RecomputeNone, engine.RecomputeLayers},
+			Doc:   "What the backward pass computes again to save memory: nothing, or all but what crosses from layer to layer; auto decides by the limit.",
+		},
+		{Name: "micro_batch_tokens", Type: config.Of(config.Int), Default: float64(0), Doc: "The most tokens to compute at once; 0 chooses. It changes memory and speed, not the mathematics."},
+		{Name: "libraries", Type: config.ListOf(config.String), Doc: "Folders to look for NVIDIA's libraries in, before all others; hone doctor says what is found where."},
+	}}
+}
+
+// Describe says what the plugin can do.
+func (*backend) Describe(context.Context) (*kernels.Description, error) {
+	return &kernels.Description{
+		Name: "cuda", Version: "0.1.0", Schema: schema(),
+		Ops:         []string{"embed", "linear", "norm", "rope", "attention", "map", "split", "concat", "conv"},
+		Adapters:    []string{"lora", "lora_bias", "full"},
+		Precisions:  []string{"bf16", "fp16", "fp32"},
+		WeightTypes: []string{"auto", "float32", "bfloat16", "float16"},
+		Objectives:  []string{kernels.CrossEntropy},
+	}, nil
+}
+
+// options decodes the block.
+func options(req *kernels.BindRequest) (engine.Options, device.Options, error) {
+	settings := block{Recompute: engine.RecomputeAuto}
+	o := engine.Options{}
+	if err := config.Decode(req.Settings.Config, &settings); err != nil {
+		return o, device.Options{}, err
+	}
+	o.Recompute, o.MicroBatch = settings.Recompute, settings.MicroBatchTokens
+	gpu := device.Options{Index: settings.Device, Folders: settings.Libraries}
+	switch {
+	case settings.Device < 0:
+		return o, gpu, config.Errorf([]string{"device"}, "GPU %d", settings.Device)
+	case settings.MicroBatchTokens < 0 || settings.MicroBatchTokens > 1<<24:
+		return o, gpu, config.Errorf([]string{"micro_batch_tokens"}, "%d tokens", settings.MicroBatchTokens)
+	}
+	var err error
+	if o.MemoryBytes, err = config.ParseBytes(settings.MemoryLimit); err != nil {
+		return o, gpu, config.Errorf([]string{"memory_limit"}, "%v", err)
+	}
+	if l := req.Limits.MemoryBytes; l > 0 && (o.MemoryBytes == 0 || l < o.MemoryBytes) {
+		o.MemoryBytes = l
+	}
+	return o, gpu, nil
+}
+
+// usualContext is what the driver takes of a GPU's memory, about, where none was asked.
+const usualContext = 550 << 20
+
+// Estimate plans without a GPU.
+func (b *backend) Estimate(_ context.Context, req *kernels.BindRequest) (*kernels.Plan, error) {
+	o, _, err := options(req)
+	if err != nil {
+		return nil, err
+	}
+	o.ContextBytes = usualContext
+	o.Device = kernels.Device{Kind: "cuda", Name: req.Limits.Device}
+	e, err := engine.Bind(req, o)
+	if err != nil {
+		return nil, err
+	}
+	return e.Plan(req.Previous)
+}
+
+// Bind asks the GPU what it has, and plans for good.
+func (b *backend) Bind(_ context.Context, req *kernels.BindRequest) (*kernels.Plan, error) {
+	if b.engine != nil {
+		return nil, fault.New(fault.OutOfOrder, "Bind came twice")
+	}
+	o, gpuOptions, err := options(req)
+	if err != nil {
+		return nil, err
+	}
+	gpu, err := device.Open(gpuOptions)
+	if err != nil {
+		return nil, err
+	}
+	if err := describe(gpu, &o); err != nil {
+		return nil, errors.Join(err, gpu.Close())
+	}
+	e, err := engine.Bind(req, o)
+	if err != nil {
+		return nil, errors.Join(err, gpu.Close())
+	}
+	b.engine, b.gpu = e, gpu
+	return e.Plan(req.Previous)
+}
+
+// headroom is left free of a GPU's memory: modules of kernels, and what the driver
+// takes as it goes.
+const headroom = 256 << 20
+
+// describe fills in what the GPU has.
+func describe(gpu *device.GPU, o *engine.Options) error {
+	return gpu.Do(func() error {
+		free, err := gpu.FreeMemory()
+		if err != nil {
+			return err
+		}
+		o.ContextBytes = gpu.ContextBytes
+		o.SharedBytes = gpu.Info.SharedPerBlock
+		o.Device = kernels.Device{
+			Kind: "cuda", Name: gpu.Info.Name, ID: gpu.Info.UUID, MemoryBytes: gpu.Info.TotalMemory,
+			Driver: fmt.Sprintf("CUDA %s", gpu.Driver),
+		}
+		if available := free + gpu.ContextBytes - headroom; o.MemoryBytes == 0 || o.MemoryBytes > available {
+			o.MemoryBytes = available
+		}
+		return nil
+	})
+}
+
+func (b *backend) bound() error {
+	if b.engine == nil {
+		return fault.New(fault.OutOfOrder, "Bind has to come first")
+	}
+	return nil
+}
+
+// Load reads the weights.
+func (b *backend) Load(ctx context.Context, req *kernels.LoadRequest, progress func(done, total int64)) error {
+	if err := b.bound(); err != nil {
+		return err
+	}
+	return b.engine.Load(ctx, req, b.gpu, progress)
+}
+
+// Restore takes a checkpoint.
+func (b *backend) Restore(_ context.Context, dir string) (*kernels.Restored, error) {
+	if err := b.bound(); err != nil {
+		return nil, err
+	}
+	if b.restored || b.trained {
+		return nil, fault.New(fault.OutOfOrder, "Restore comes once, and before the first step")
+	}
+	r, err := b.engine.Restore(dir)
+	b.restored = err == nil
+	return r, err
+}
+
+// Train does the steps that next gives.
+func (b *backend) Train(ctx context.Context, next func() (*kernels.Step, error), report func(*kernels.StepResult) error) error {
+	if err := b.bound(); err != nil {
+		return err
+	}
+	counted := func() (*kernels.Step, error) {
+		s, err := next()
+		b.trained = b.trained || err == nil
+		return s, err
+	}
+	err := b.engine.Train(ctx, counted, report)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// Score gives log-probabilities.
+func (b *backend) Score(ctx context.Context, req *kernels.ScoreRequest, emit func([]float32) error) error {
+	if err := b.bound(); err != nil {
+		return err
+	}
+	for _, batch := range req.Batches {
+		logProbs, err := b.engine.Score(ctx, req.Adapter, batch)
+		if err != nil {
+			return err
+		}
+		if err := emit(logProbs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Generate continues prompts.
+func (b *backend) Generate(ctx context.Context, req *kernels.GenerateRequest, emit func(kernels.Token) error) error {
+	if err := b.bound(); err != nil {
+		return err
+	}
+	return b.engine.Generate(ctx, req, emit)
+}
+
+// Save writes what is trained.
+func (b *backend) Save(_ context.Context, req *kernels.SaveRequest) ([]string, error) {
+	if err := b.bound(); err != nil {
+		return nil, err
+	}
+	return b.engine.Save(req.Directory, req.WeightsOnly)
+}
+
+// ReadTensor gives a trainable parameter or its gradient.
+func (b *backend) ReadTensor(_ context.Context, req *kernels.ReadTensorRequest, emit func([]float32) error) ([]int, error) {
+	if err := b.bound(); err != nil {
+		return nil, err
+	}
+	data, shape, err := b.engine.ReadTensor(req.Name, req.Kind)
+	if err != nil {
+		return nil, err
+	}
+	return shape, emit(data)
+}
+
+// Close gives the GPU back.
+func (b *backend) Close(context.Context) error {
+	var err error
+	if b.gpu != nil {
+		err = b.gpu.Close()
+	}
+	b.engine, b.gpu = nil, nil
+	return err
+}
+
+// Interface guard.
+var _ kernels.Backend = (*backend)(nil)

@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/loss"
+	"github.com/honeml/hone/plugins/cuda-kernels/optimizer"
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/generation"
+)
+
+// An Engine is a Graph bound to a GPU. Its methods are called from one goroutine at
+// a time.
+type Engine struct {
+	g        *graph.Graph
+	settings kernels.Settings
+	options  Options
+	phases   kernels.Phases
+
+	act  device.Type // of activations
+	held device.Type // of frozen matrices
+
+	set   device.Set
+	nodes []node // by index of the Graph's nodes
+	head  *logitsHead
+	keys  []string // modules whose dropout has a key, by index
+	loss  *loss.CrossEntropy
+
+	optimizer  *optimizer.Optimizer
+	constants  constants
+	cacheSlots []cacheSlot
+
+	layout      layout
+	memory      arena
+	params      parameters
+	training    *program // nil without the train phase
+	scoring     *program // the forward pass alone
+	activations span
+	scratchSpan span
+	batchSpan   span
+	keySpan     span
+	cacheSpan   span
+	viewSpan    span // of the cache, for a batch of generation
+	lossSpan    span // float32 [rows]
+	resultSpan  span
+	products    products
+
+	optimizerSpan span
+
+	gpu     *device.GPU
+	q       *device.Queue
+	arena   device.Pointer // 0 before Load
+	staging *staging
+	results *results
+	stepped bool // a step was done, so there are gradients
+	weight  float64
+}
+
+// Options are the plugin's own settings, and what is known of the GPU.
+type Options struct {
+	Recompute    string // RecomputeAuto, RecomputeNone or RecomputeLayers
+	MicroBatch   int    // tokens; 0: chosen
+	MemoryBytes  int64  // the most to take; 0: no limit
+	ContextBytes int64  // what the driver takes beside the arena
+	SharedBytes  int    // shared memory that a block may have; 0: what all GPUs have
+	Device       kernels.Device
+}
+
+// What is computed again in the backward pass.
+const (
+	RecomputeAuto   = "auto"   // none, or layers where the memory does not suffice
+	RecomputeNone   = "none"   // everything that the backward pass reads is kept
+	RecomputeLayers = "layers" // only what crosses from layer to layer is kept
+)
+
+// precisions are the types of activations by the name that a run file gives them.
+var precisions = map[string]device.Type{
+	"": device.BFloat16, "bf16": device.BFloat16, "fp16": device.Float16, "fp32": device.Float32,
+}
+
+// Bind plans a Graph and lays its memory out. It touches no GPU.
+func Bind(req *kernels.BindRequest, o Options) (*Engine, error) {
+	e := &Engine{g: req.Graph, settings: req.Settings, options: o, phases: req.Phases}
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	var full *diff.Schedule
+	if e.phases.Train {
+		var err error
+		if full, err = diff.Differentiate(e.g, diff.Options{Adapter: e.settings.Adapter}); err != nil {
+			return nil, fault.New(fault.BadInput, "%w", err)
+		}
+	}
+	if err := e.makeNodes(full); err != nil {
+		return nil, err
+	}
+	e.head = e.findHead(e.nodes)
+	e.loss = loss.New(&e.set, loss.Spec{Vocab: e.g.Vocabulary(), Type: e.typeOf(e.g.Logits), Shared: o.SharedBytes})
+	if err := e.plan(full); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *Engine) check() error {
+	s := e.settings
+	if s.MaxLength < 1 {
+		return fault.New(fault.BadInput, "a longest document of %d tokens", s.MaxLength)
+	}
+	var ok bool
+	if e.act, ok = precisions[s.Precision]; !ok {
+		return fault.New(fault.Unsupported, "precision %q: this backend computes in bf16, fp16 and fp32", s.Precision)
+	}
+	e.held = e.act
+	if s.WeightType != "" && s.WeightType != "auto" {
+		held, err := device.ParseType(s.WeightType)
+		if err != nil {
+			return fault.New(fault.Unsupported, "weights of type %q: this backend holds float32, bfloat16 and float16", s.WeightType)
+		}
+		e.held = held
+	}
+	for _, n := range e.g.Nodes {
+		if a := graph.AdapterOf(n.Op); a != nil && a.Magnitude != graph.NoParam {
+			return fault.New(fault.Unsupported, "node %q: cuda-kernels does not implement DoRA", n.Name)
+		}
+	}
+	return nil
+}
+
+// makeNodes makes the node of each operation of the Graph.
+func (e *Engine) makeNodes(full *diff.Schedule) error {
+	steps := make([]*diff.Step, len(e.g.Nodes))
+	if full != nil {
+		for i := range full.Steps {
+			if s := &full.Steps[i]; s.Kind == diff.Backward {
+				steps[s.Node] = s
+			}
+		}
+	}
+	e.nodes = make([]node, len(e.g.Nodes))
+	for i, n := range e.g.Nodes {
+		made, err := e.newNode(n, steps[i])
+		if err != nil {
+			return err
+		}
+		e.nodes[i] = made
+	}
+	return nil
+}
+
+// addKey gives a module's dropout a place among the keys of a step.
+func (e *Engine) addKey(module string) int {
+	e.keys = append(e.keys, module)
+	return len(e.keys) - 1
+}
+
+// keyAt is where the GPU finds a key.
+func (e *Engine) keyAt(i int) device.Pointer { return e.at(e.keySpan).Offset(int64(i) * 8) }
+
+// vocabulary is the number of ids that can be embedded and predicted.
+func (e *Engine) vocabulary() int { return generation.Vocabulary(e.g) }
+
+func (e *Engine) loaded() error {
+	if e.arena == 0 {
+		return fault.New(fault.OutOfOrder, "Load has to come first")
+	}
+	return nil
+}
+
+// knowsAdapter checks the name of an adapter that a call asks for.
+func (e *Engine) knowsAdapter(name string) error {
+	if name == "" {
+		return nil
+	}
+	for _, p := range e.g.Params {
+		if p.Adapter == name {
+			return nil
+		}
+	}
+	return fault.New(fault.BadInput, "there is no adapter %q", name)
+}
+
+// do runs f on the GPU's thread and answers what f or the queue came to.
+func (e *Engine) do(f func() error) error {
+	return e.gpu.Do(func() error {
+		err := f()
+		if failed := e.q.Err(); failed != nil {
+			return failed
+		}
+		return err
+	})
+}
+
+// String names what is bound, for messages.
+func (e *Engine) String() string {
+	return fmt.Sprintf("%s in %v on %s", e.g.Architecture, e.act, e.options.Device.Name)
+}

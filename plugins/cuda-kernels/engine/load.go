@@ -1,0 +1,255 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/cublaslt"
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/dl"
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/dropout"
+	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/trained"
+	"github.com/honeml/hone/sdk/weights"
+	"github.com/honeml/hone/sdk/weights/halffloat"
+)
+
+// Load takes the memory that the plan lays out, compiles the kernels and reads the
+// weights.
+func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, gpu *device.GPU, progress func(done, total int64)) error {
+	if e.arena != 0 {
+		return fault.New(fault.OutOfOrder, "Load came twice")
+	}
+	checkpoint, err := weights.Open(req.Checkpoint...)
+	if err != nil {
+		return fault.New(fault.BadWeights, "%w", err)
+	}
+	defer checkpoint.Close()
+	l := loader{e: e, checkpoint: checkpoint, progress: progress}
+	if err := l.check(); err != nil {
+		return err
+	}
+	e.gpu = gpu
+	compiled := make(chan error, 1)
+	go func() { compiled <- gpu.Compile(ctx, &e.set) }()
+	err = e.allocate()
+	if err == nil {
+		err = l.all(ctx)
+	}
+	if compileErr := <-compiled; err == nil {
+		err = compileErr
+	}
+	if err != nil {
+		return err
+	}
+	if err := checkpoint.Unchanged(); err != nil {
+		return fault.New(fault.BadWeights, "%w", err)
+	}
+	if req.Adapter != "" {
+		if err := trained.Load(req.Adapter, e.g, store{e}); err != nil {
+			return err
+		}
+	}
+	return e.do(func() error {
+		if err := gpu.Load(&e.set); err != nil {
+			return err
+		}
+		return e.begin()
+	})
+}
+
+// allocate takes the GPU's memory and what goes with it on the host.
+func (e *Engine) allocate() error {
+	return e.gpu.Do(func() error {
+		var err error
+		if e.q, err = e.gpu.NewQueue(); err != nil {
+			return err
+		}
+		if e.arena, err = e.gpu.Alloc(e.memory.size); err != nil {
+			return err
+		}
+		slot := max(batchBytes(bucket(e.layout.tokens)), e.viewBytes(), 8*int64(len(e.keys)))
+		if e.staging, err = newStaging(e.gpu, int(slot), stagingSlots); err != nil {
+			return err
+		}
+		if e.results, err = newResults(e); err != nil {
+			return err
+		}
+		// What lies between parameters, and the moments, begin as zeros.
+		for _, s := range []span{e.params.master, e.params.gradient, e.params.first, e.params.second} {
+			e.q.Zero(e.at(s), s.bytes)
+		}
+		return e.openProducts()
+	})
+}
+
+// openProducts opens cuBLASLt.
+func (e *Engine) openProducts() error {
+	library, err := e.gpu.Library(dl.CublasLt)
+	if err != nil {
+		return err
+	}
+	e.products.plans = map[cublaslt.Product]*cublaslt.Plan{}
+	e.products.handle, err = cublaslt.Open(library)
+	return err
+}
+
+type loader struct {
+	e           *Engine
+	checkpoint  *weights.Checkpoint
+	progress    func(done, total int64)
+	staging     *staging
+	done, total int64
+}
+
+// check compares every parameter's shape with the checkpoint's before anything is
+// read.
+func (l *loader) check() error {
+	for _, p := range l.e.g.Params {
+		if p.Source == nil {
+			continue
+		}
+		if err := weights.Check(l.checkpoint, p.Source, p.Shape); err != nil {
+			return fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
+		}
+		l.total += int64(p.Elements())
+	}
+	return nil
+}
+
+// loadPart is how many elements are converted and copied at once.
+const loadPart = 8 << 20
+
+// all reads every parameter.
+func (l *loader) all(ctx context.Context) error {
+	err := l.e.do(func() (err error) {
+		l.staging, err = newStaging(l.e.gpu, 4*loadPart, 2)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range l.e.g.Params {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := l.load(p); err != nil {
+			return err
+		}
+	}
+	return l.e.do(func() error { return l.staging.close(l.e.q) })
+}
+
+// target is where a parameter is held and in which type: a trained one in the
+// master.
+func (e *Engine) target(p *graph.Param) (device.Pointer, device.Type) {
+	if p.Trainable || !isMatrix(p) {
+		return e.vector(p.ID), device.Float32
+	}
+	return e.matrix(p.ID), e.held
+}
+
+func (l *loader) load(p *graph.Param) error {
+	at, t := l.e.target(p)
+	read := func(dst []float32, from int) error { return nil }
+	if p.Source == nil {
+		values := make([]float32, p.Elements())
+		initialise(values, p, l.e.settings.Seed)
+		read = func(dst []float32, from int) error {
+			copy(dst, values[from:])
+			return nil
+		}
+	} else {
+		array, err := weights.Resolve(l.checkpoint, p.Source)
+		if err != nil {
+			return fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
+		}
+		read = array.Float32
+	}
+	for from, n := 0, p.Elements(); from < n; from += loadPart {
+		count := min(loadPart, n-from)
+		if err := l.part(at.Offset(int64(from)*t.Size()), t, from, count, read); err != nil {
+			return fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
+		}
+	}
+	if p.Source != nil {
+		l.done += int64(p.Elements())
+		if l.progress != nil {
+			l.progress(l.done, l.total)
+		}
+	}
+	return nil
+}
+
+// part converts elements into pinned memory on all cores and copies them.
+func (l *loader) part(at device.Pointer, t device.Type, from, count int, read func([]float32, int) error) error {
+	var buffer []byte
+	if err := l.e.do(func() error {
+		buffer = l.staging.next()[:int64(count)*t.Size()]
+		return l.staging.err
+	}); err != nil {
+		return err
+	}
+	const piece = 1 << 18
+	errs := make([]error, (count+piece-1)/piece)
+	var group sync.WaitGroup
+	limit := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range errs {
+		limit <- struct{}{}
+		group.Go(func() {
+			defer func() { <-limit }()
+			begin, end := i*piece, min(count, (i+1)*piece)
+			numbers := make([]float32, end-begin)
+			if errs[i] = read(numbers, from+begin); errs[i] == nil {
+				encode(buffer[int64(begin)*t.Size():int64(end)*t.Size()], numbers, t)
+			}
+		})
+	}
+	group.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return l.e.do(func() error {
+		l.staging.send(l.e.q, at, buffer)
+		return nil
+	})
+}
+
+// encode writes numbers in a type, as the GPU holds them.
+func encode(dst []byte, numbers []float32, t device.Type) {
+	if t == device.Float32 {
+		halffloat.EncodeFloat32(dst, numbers)
+		return
+	}
+	words := make([]uint16, len(numbers))
+	if t == device.BFloat16 {
+		halffloat.NarrowBFloat16(words, numbers)
+	} else {
+		halffloat.NarrowFloat16(words, numbers)
+	}
+	for i, w := range words {
+		binary.LittleEndian.PutUint16(dst[2*i:], w)
+	}
+}
+
+// initialise fills a parameter that no checkpoint holds. The draws depend on the
+// seed and the parameter's name alone.
+func initialise(dst []float32, p *graph.Param, seed uint64) {
+	if p.Init != graph.InitKaiming {
+		return
+	}
+	key := dropout.NewKey(seed, 0, p.Name)
+	r := rand.New(rand.NewPCG(uint64(key[0]), uint64(key[1])))
+	limit := 1 / math.Sqrt(float64(p.Shape[len(p.Shape)-1]))
+	for i := range dst {
+		dst[i] = float32((2*r.Float64() - 1) * limit)
+	}
+}

@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+)
+
+// A call is one use of a node, forward or backward, on a batch.
+type call struct {
+	q        *device.Queue
+	rows     int
+	batch    columns
+	training bool   // dropout is on
+	step     uint64 // its counter
+	adapter  string // the adapter that is on
+	cache    *cache // generation: keys and values of earlier tokens
+
+	in, out []device.Pointer
+	aux     device.Pointer // the node's auxiliary results
+	scratch scratch
+
+	// Backward: gradients of outputs (0: they are zero) and of inputs (0: not wanted;
+	// accumulate says whether to add).
+	dOut, dIn  []device.Pointer
+	accumulate []bool
+}
+
+// A node computes an operation of the Graph. backward adds to the gradients of
+// parameters.
+type node interface {
+	name() string
+	// auxBytes is the memory of auxiliary results, which live as long as the first
+	// output.
+	auxBytes(rows int) int64
+	// scratchBytes is the most that forward or backward take of the scratch memory.
+	scratchBytes(rows int) int64
+	forward(c *call)
+	backward(c *call)
+}
+
+// base is what all nodes have.
+type base struct {
+	e    *Engine
+	node *graph.Node
+	step *diff.Step // the backward step in the training schedule, or nil
+}
+
+func (b base) name() string         { return b.node.Name }
+func (base) auxBytes(int) int64     { return 0 }
+func (base) scratchBytes(int) int64 { return 0 }
+
+func (b base) inWidth(k int) int            { return b.e.g.Values[b.node.Inputs[k]].Width }
+func (b base) outWidth() int                { return b.e.g.Values[b.node.Outputs[0]].Width }
+func (b base) inType(k int) device.Type     { return b.e.typeOf(b.node.Inputs[k]) }
+func (b base) outType() device.Type         { return b.e.typeOf(b.node.Outputs[0]) }
+func (b base) wants(input int) bool         { return b.gradientOf(input) != nil }
+func (b base) trained(p graph.ParamID) bool { return b.paramGradient(p) != nil }
+
+// gradientOf is the gradient of an input in the backward step, nil where none is
+// wanted.
+func (b base) gradientOf(input int) *diff.InputGradient {
+	if b.step == nil {
+		return nil
+	}
+	for i := range b.step.Inputs {
+		if b.step.Inputs[i].Input == input {
+			return &b.step.Inputs[i]
+		}
+	}
+	return nil
+}
+
+// paramGradient is the gradient of a parameter in the backward step, or nil.
+func (b base) paramGradient(id graph.ParamID) *diff.ParamGradient {
+	if b.step == nil || id == graph.NoParam {
+		return nil
+	}
+	for i := range b.step.Params {
+		if b.step.Params[i].Param == id {
+			return &b.step.Params[i]
+		}
+	}
+	return nil
+}
+
+// newNode is the node n of the Graph. step is its backward step in the training
+// schedule, nil if it has none.
+func (e *Engine) newNode(n *graph.Node, step *diff.Step) (node, error) {
+	b := base{e: e, node: n, step: step}
+	switch o := n.Op.(type) {
+	case *graph.Embed:
+		return newEmbed(b, o), nil
+	case *graph.Linear:
+		return newLinear(b, o), nil
+	case *graph.Norm:
+		return newNorm(b, o), nil
+	case *graph.RoPE:
+		return newRoPE(b, o), nil
+	case *graph.Attention:
+		return newAttention(b, o), nil
+	case *graph.Map:
+		return newMap(b, o)
+	case *graph.Split:
+		return newSplit(b, o), nil
+	case *graph.Concat:
+		return newConcat(b, o), nil
+	case *graph.Conv:
+		return newConv(b, o), nil
+	}
+	return nil, fault.New(fault.Unsupported, "node %q of %s: cuda-kernels does not implement the operation %s", n.Name, e.g.Architecture, n.Op.Name())
+}

@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/rows"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+)
+
+// linearNode is y = x·Wᵀ + b, and the adapter's s·((dropout(x)·Aᵀ)·Bᵀ + b').
+type linearNode struct {
+	base
+	op      *graph.Linear
+	in, out int
+	key     int // index of the dropout's key among a step's; −1 without dropout
+
+	bias         *rows.Bias       // nil: neither the linear nor its adapter has one
+	sums         *rows.ColumnSums // of dy, for the gradients of biases; or nil
+	drop, undrop *rows.Dropout    // x to the adapter's input, and its gradient back
+	widen        *rows.Scale      // of W to the activations' type; nil where it has it
+	narrow       *rows.Scale      // of dy to the activations' type; nil where it has it
+}
+
+func newLinear(b base, o *graph.Linear) *linearNode {
+	shape := b.e.g.Params[o.Weight].Shape
+	n := &linearNode{base: b, op: o, in: shape[1], out: shape[0], key: -1}
+	set, act := &b.e.set, b.e.act
+	a := o.Adapter
+	if o.Bias != graph.NoParam || a != nil && a.Bias != graph.NoParam {
+		n.bias = rows.NewBias(set, n.out, n.outType())
+	}
+	if n.trained(o.Bias) || a != nil && n.trained(a.Bias) {
+		n.sums = rows.NewColumnSums(set, n.out, n.outType())
+	}
+	if a != nil && a.Dropout > 0 && b.e.phases.Train {
+		n.drop = rows.NewDropout(set, n.in, n.inType(0), act)
+		n.undrop = rows.NewDropout(set, n.in, act, n.inType(0))
+		n.key = b.e.addKey(o.Module)
+	}
+	if held := b.e.matrixType(o.Weight); held != act {
+		n.widen = rows.NewScale(set, held, act)
+	}
+	if n.outType() != act {
+		n.narrow = rows.NewScale(set, n.outType(), act)
+	}
+	return n
+}
+
+// scratchBytes: W in the activations' type; dy, the adapter's input or its gradient,
+// and the product in between.
+func (n *linearNode) scratchBytes(rowCount int) int64 {
+	size, total := n.e.act.Size(), int64(0)
+	if n.widen != nil {
+		total += need(int64(n.in) * int64(n.out) * size)
+	}
+	if n.narrow != nil {
+		total += need(int64(rowCount) * int64(n.out) * size)
+	}
+	if a := n.op.Adapter; a != nil {
+		total += need(int64(rowCount) * int64(a.Rank) * size)
+		if n.drop != nil {
+			total += need(int64(rowCount) * int64(n.in) * size)
+		}
+	}
+	if n.sums != nil {
+		total += need(n.sums.Workspace(int64(rowCount)))
+	}
+	return total
+}
+
+// weight is W [out, in] in the activations' type.
+func (n *linearNode) weight(c *call) operand {
+	at := n.e.matrix(n.op.Weight)
+	if n.widen != nil {
+		count := int64(n.in) * int64(n.out)
+		wide := c.take(count * n.e.act.Size())
+		n.widen.Write(c.q, count, wide, at, 1)
+		at = wide
+	}
+	return operand{at: at, t: n.e.act, rows: n.out, cols: n.in}
+}
+
+// parameter is a matrix of the adapter.
+func (n *linearNode) parameter(id graph.ParamID) operand {
+	shape := n.e.g.Params[id].Shape
+	return operand{at: n.e.matrix(id), t: n.e.act, rows: shape[0], cols: shape[1]}
+}
+
+// gradientOperand is where the gradient of a matrix is summed.
+func (n *linearNode) gradientOperand(id graph.ParamID) operand {
+	shape := n.e.g.Params[id].Shape
+	return operand{at: n.e.gradient(id), t: device.Float32, rows: shape[0], cols: shape[1]}
+}
+
+// activations is a matrix of c's rows.
+func (n *linearNode) activations(c *call, at device.Pointer, t device.Type, width int) operand {
+	return operand{at: at, t: t, rows: c.rows, cols: width}
+}
+
+func (n *linearNode) forward(c *call) {
+	e := n.e
+	x := n.activations(c, c.in[0], e.act, n.in)
+	y := n.activations(c, c.out[0], n.outType(), n.out)
+	e.multiply(c.q, y, x, n.weight(c).T(), 1, false)
+	if n.op.Bias != graph.NoParam {
+		n.bias.Add(c.q, c.rows, y.at, e.vector(n.op.Bias), 1)
+	}
+	a := diff.Active(n.op, c.adapter)
+	if a == nil {
+		return
+	}
+	s := float32(a.Scaling())
+	h := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
+	e.multiply(c.q, h, n.dropped(c, x), n.parameter(a.A).T(), 1, false)
+	e.multiply(c.q, y, h, n.parameter(a.B).T(), s, true)
+	if a.Bias != graph.NoParam {
+		n.bias.Add(c.q, c.rows, y.at, e.vector(a.Bias), s)
+	}
+}
+
+// drops reports whether dropout is on.
+func (n *linearNode) drops(c *call) bool { return c.training && n.drop != nil }
+
+// dropped is the adapter's input: x, or dropout(x) in scratch memory.
+func (n *linearNode) dropped(c *call, x operand) operand {
+	if !n.drops(c) {
+		return x
+	}
+	y := x
+	y.at = c.take(int64(c.rows) * int64(n.in) * n.e.act.Size())
+	n.drop.Apply(c.q, c.rows, y.at, x.at, c.batch.sample, c.batch.position, n.e.keyAt(n.key), n.op.Adapter.Dropout, false)
+	return y
+}
+
+// backward: dX = dY·W + dropout(s·dY·B·A); dW = dYᵀ·X; db = Σ dY;
+// dB = s·dYᵀ·h; dA = (s·dY·B)ᵀ·dropout(x); db' = s·Σ dY.
+func (n *linearNode) backward(c *call) {
+	e := n.e
+	n.biases(c)
+	dy := n.activations(c, c.dOut[0], e.act, n.out)
+	if n.narrow != nil {
+		dy.at = c.take(int64(c.rows) * int64(n.out) * e.act.Size())
+		n.narrow.Write(c.q, int64(c.rows)*int64(n.out), dy.at, c.dOut[0], 1)
+	}
+	x := n.activations(c, c.in[0], e.act, n.in)
+	if c.dIn[0] != 0 {
+		dx := n.activations(c, c.dIn[0], e.act, n.in)
+		e.multiply(c.q, dx, dy, n.weight(c), 1, c.accumulate[0])
+	}
+	if n.trained(n.op.Weight) {
+		e.multiply(c.q, n.gradientOperand(n.op.Weight), dy.T(), x, 1, true)
+	}
+	if a := diff.Active(n.op, c.adapter); a != nil {
+		n.adapter(c, a, x, dy)
+	}
+}
+
+// biases sums the gradients of biases.
+func (n *linearNode) biases(c *call) {
+	if n.sums == nil {
+		return
+	}
+	workspace := c.take(n.sums.Workspace(int64(c.rows)))
+	if n.trained(n.op.Bias) {
+		n.sums.Add(c.q, int64(c.rows), n.e.gradient(n.op.Bias), c.dOut[0], 1, workspace)
+	}
+	if a := diff.Active(n.op, c.adapter); a != nil && n.trained(a.Bias) {
+		n.sums.Add(c.q, int64(c.rows), n.e.gradient(a.Bias), c.dOut[0], float32(a.Scaling()), workspace)
+	}
+}
+
+// adapter is the adapter's share of backward.
+func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) {
+	e, s := n.e, float32(a.Scaling())
+	h := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
+	input := x
+	if n.trained(a.A) || n.trained(a.B) {
+		input = n.dropped(c, x)
+	}
+	if n.trained(a.B) {
+		e.multiply(c.q, h, input, n.parameter(a.A).T(), 1, false)
+		e.multiply(c.q, n.gradientOperand(a.B), dy.T(), h, s, true)
+	}
+	// h is the gradient of dropout(x)·Aᵀ from here on.
+	e.multiply(c.q, h, dy, n.parameter(a.B), s, false)
+	if n.trained(a.A) {
+		e.multiply(c.q, n.gradientOperand(a.A), h.T(), input, 1, true)
+	}
+	if c.dIn[0] == 0 {
+		return
+	}
+	dx := n.activations(c, c.dIn[0], e.act, n.in)
+	if !n.drops(c) {
+		e.multiply(c.q, dx, h, n.parameter(a.A), 1, true)
+		return
+	}
+	d := input // its last use was above
+	if !n.trained(a.A) && !n.trained(a.B) {
+		d.at = c.take(int64(c.rows) * int64(n.in) * e.act.Size())
+	}
+	e.multiply(c.q, d, h, n.parameter(a.A), 1, false)
+	n.undrop.Apply(c.q, c.rows, dx.at, d.at, c.batch.sample, c.batch.position, e.keyAt(n.key), a.Dropout, true)
+}

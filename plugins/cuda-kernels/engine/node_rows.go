@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/rows"
+	"github.com/honeml/hone/sdk/graph"
+)
+
+// embedNode looks tokens up.
+type embedNode struct {
+	base
+	op     *graph.Embed
+	kernel *rows.Embed
+}
+
+func newEmbed(b base, o *graph.Embed) *embedNode {
+	return &embedNode{base: b, op: o, kernel: rows.NewEmbed(&b.e.set, b.outWidth(), b.e.matrixType(o.Table), b.outType())}
+}
+
+func (n *embedNode) forward(c *call) {
+	n.kernel.Forward(c.q, c.rows, c.out[0], n.e.matrix(n.op.Table), c.batch.id, float32(n.op.Scale))
+}
+
+func (n *embedNode) backward(c *call) {
+	if n.trained(n.op.Table) {
+		n.kernel.Backward(c.q, c.rows, n.e.gradient(n.op.Table), c.dOut[0], c.batch.id, c.batch.first, c.batch.next, float32(n.op.Scale))
+	}
+}
+
+// splitNode cuts rows apart.
+type splitNode struct {
+	base
+	kernel *rows.Split
+}
+
+func newSplit(b base, o *graph.Split) *splitNode {
+	return &splitNode{base: b, kernel: rows.NewSplit(&b.e.set, o.Groups, o.Sizes, b.outType())}
+}
+
+func (n *splitNode) forward(c *call) { n.kernel.Forward(c.q, c.rows, c.out, c.in[0]) }
+
+func (n *splitNode) backward(c *call) {
+	n.kernel.Backward(c.q, c.rows, c.dIn[0], c.dOut, c.accumulate[0])
+}
+
+// concatNode joins rows.
+type concatNode struct {
+	base
+	kernel *rows.Concat
+}
+
+func newConcat(b base, o *graph.Concat) *concatNode {
+	return &concatNode{base: b, kernel: rows.NewConcat(&b.e.set, o.Groups, o.Widths, o.Repeat, b.outType())}
+}
+
+func (n *concatNode) forward(c *call) { n.kernel.Forward(c.q, c.rows, c.out[0], c.in) }
+
+func (n *concatNode) backward(c *call) {
+	n.kernel.Backward(c.q, c.rows, c.dIn, c.dOut[0], c.accumulate)
+}
+
+// convNode is the short causal convolution.
+type convNode struct {
+	base
+	op     *graph.Conv
+	kernel *rows.Conv
+	index  *rows.Index // of the cache's rows
+	slot   int         // of the cache
+}
+
+func newConv(b base, o *graph.Conv) *convNode {
+	trains := b.trained(o.Weight) || b.trained(o.Bias)
+	n := &convNode{base: b, op: o, kernel: rows.NewConv(&b.e.set, b.inWidth(0), o.Kernel, b.inType(0), trains)}
+	if b.e.phases.GenerateSequences > 0 {
+		n.index = rows.NewIndex(&b.e.set, b.inWidth(0), b.inType(0))
+		n.slot = b.e.addCache(b.inWidth(0), b.inType(0))
+	}
+	return n
+}
+
+// scratchBytes: the inputs that a token of a sequence looks back at, and what the
+// convolution makes of them.
+func (n *convNode) scratchBytes(rowCount int) int64 {
+	total := int64(0)
+	if n.trained(n.op.Weight) || n.trained(n.op.Bias) {
+		total = n.kernel.Workspace(int64(rowCount))
+	}
+	if sequences := n.e.phases.GenerateSequences; sequences > 0 {
+		window := int64(sequences) * int64(n.op.Kernel) * int64(n.inWidth(0)) * n.inType(0).Size()
+		total = max(total, need(window, window))
+	}
+	return total
+}
+
+func (n *convNode) forward(c *call) {
+	weight, bias := n.e.vector(n.op.Weight), n.e.vector(n.op.Bias)
+	if c.cache != nil {
+		n.index.Scatter(c.q, c.rows, n.e.cacheAt(n.slot), c.in[0], c.cache.row, false)
+	}
+	if c.cache == nil || c.cache.prompt {
+		n.kernel.Forward(c.q, c.rows, c.out[0], c.in[0], weight, bias, c.batch.docStart)
+		return
+	}
+	// Each sequence's last tokens stand as a document of their own.
+	window := c.rows * n.op.Kernel
+	bytes := int64(window) * int64(n.inWidth(0)) * n.inType(0).Size()
+	x, y := c.take(bytes), c.take(bytes)
+	back := c.cache.back[n.op.Kernel]
+	n.index.Gather(c.q, window, x, n.e.cacheAt(n.slot), back.row)
+	n.kernel.Forward(c.q, window, y, x, weight, bias, back.docStart)
+	n.index.Gather(c.q, c.rows, c.out[0], y, back.last)
+}
+
+func (n *convNode) backward(c *call) {
+	if c.dIn[0] != 0 {
+		n.kernel.Backward(c.q, c.rows, c.dIn[0], c.dOut[0], n.e.vector(n.op.Weight), c.batch.docEnd, c.accumulate[0])
+	}
+	var dWeight, dBias device.Pointer
+	if n.trained(n.op.Weight) {
+		dWeight = n.e.gradient(n.op.Weight)
+	}
+	if n.trained(n.op.Bias) {
+		dBias = n.e.gradient(n.op.Bias)
+	}
+	if dWeight != 0 || dBias != 0 {
+		n.kernel.Train(c.q, c.rows, dWeight, dBias, c.dOut[0], c.in[0], c.batch.docStart, c.take(n.kernel.Workspace(int64(c.rows))))
+	}
+}

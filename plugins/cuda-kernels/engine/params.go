@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/sdk/graph"
+)
+
+// Parameters are held as matrices, which the products and the embedding read, in
+// the weights' type; or, what has one dimension and convolutions' weights, as float32.
+func isMatrix(p *graph.Param) bool { return len(p.Shape) == 2 && p.Role != graph.RoleConv }
+
+// flatAlignment is the distance, in elements, that parameters in the flat buffers
+// keep: their copies in 16 bits are aligned to 256 bytes.
+const flatAlignment = 128
+
+// parameters is where they lie.
+type parameters struct {
+	frozen []span  // by parameter; no bytes for one that is trained
+	flat   []int64 // by parameter: the first element in the flat buffers; −1 for a frozen one
+
+	elements int64 // of each flat buffer
+	master   span  // float32
+	copied   span  // in the activations' type; none for float32
+	gradient span  // float32, sums over a step's tokens
+	first    span  // Adam's moments
+	second   span
+}
+
+func (e *Engine) layOutParameters(a *arena) parameters {
+	p := parameters{frozen: make([]span, len(e.g.Params)), flat: make([]int64, len(e.g.Params))}
+	for _, param := range e.g.Params {
+		n := int64(param.Elements())
+		p.flat[param.ID] = -1
+		switch {
+		case param.Trainable:
+			p.flat[param.ID] = p.elements
+			p.elements += (n + flatAlignment - 1) / flatAlignment * flatAlignment
+		case isMatrix(param):
+			p.frozen[param.ID] = a.take("weights", n*e.held.Size())
+		default:
+			p.frozen[param.ID] = a.take("weights", n*4)
+		}
+	}
+	if p.elements == 0 {
+		return p
+	}
+	p.master = a.take("adapters", p.elements*4)
+	if e.act != device.Float32 {
+		p.copied = a.take("adapters", p.elements*e.act.Size())
+	}
+	if e.phases.Train {
+		p.gradient = a.take("gradients", p.elements*4)
+		p.first = a.take("optimizer", p.elements*4)
+		p.second = a.take("optimizer", p.elements*4)
+	}
+	return p
+}
+
+// in is the address of a trained parameter in a flat buffer of a type.
+func (e *Engine) in(s span, id graph.ParamID, t device.Type) device.Pointer {
+	return e.at(s).Offset(e.params.flat[id] * t.Size())
+}
+
+// vector is a parameter in float32; 0 for none.
+func (e *Engine) vector(id graph.ParamID) device.Pointer {
+	switch {
+	case id == graph.NoParam:
+		return 0
+	case e.g.Params[id].Trainable:
+		return e.in(e.params.master, id, device.Float32)
+	}
+	return e.at(e.params.frozen[id])
+}
+
+// matrixType is the type in which a matrix is held.
+func (e *Engine) matrixType(id graph.ParamID) device.Type {
+	if e.g.Params[id].Trainable {
+		return e.act
+	}
+	return e.held
+}
+
+// matrix is where a matrix is held, in its matrixType.
+func (e *Engine) matrix(id graph.ParamID) device.Pointer {
+	switch {
+	case !e.g.Params[id].Trainable:
+		return e.at(e.params.frozen[id])
+	case e.act == device.Float32:
+		return e.in(e.params.master, id, device.Float32)
+	}
+	return e.in(e.params.copied, id, e.act)
+}
+
+// gradient is where the gradient of a trained parameter is summed, in float32.
+func (e *Engine) gradient(id graph.ParamID) device.Pointer {
+	return e.in(e.params.gradient, id, device.Float32)
+}

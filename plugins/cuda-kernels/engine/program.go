@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+	"github.com/honeml/hone/sdk/graph/live"
+	"github.com/honeml/hone/sdk/graph/place"
+)
+
+// nowhere is the offset of what a step has no use for.
+const nowhere = int64(-1)
+
+// A boundStep is a step of a schedule with the places of all that it touches:
+// offsets into the activations.
+type boundStep struct {
+	kind       diff.Kind
+	node       node
+	in, out    []int64
+	dOut, dIn  []int64
+	accumulate []bool
+	aux        int64
+}
+
+// A program is a schedule laid out in the arena. If it is of the trunk, the head
+// runs at its loss.
+type program struct {
+	steps           []boundStep
+	logits, dLogits int64 // of the trunk's last value, where there is a head
+	size            int64
+}
+
+// typeOf is the type of a value's elements.
+func (e *Engine) typeOf(v graph.ValueID) device.Type {
+	if e.g.Values[v].Type == graph.Float32 {
+		return device.Float32
+	}
+	return e.act
+}
+
+// valueBytes is the memory of a value on rows rows.
+func (e *Engine) valueBytes(v graph.ValueID, rows int) int64 {
+	value := e.g.Values[v]
+	return int64(rows) * int64(value.Width*value.Slots) * e.typeOf(v).Size()
+}
+
+// bind lays out a schedule for micro-batches of up to rows rows. nodeOf has the
+// nodes of the schedule's Graph.
+func (e *Engine) bind(s *diff.Schedule, nodeOf []node, rows int) *program {
+	placed := place.Place(s)
+	sizes := make([]int64, len(placed.Buffers))
+	aux := make([]int64, len(placed.Buffers)) // where the auxiliary results begin in a buffer
+	for i, b := range placed.Buffers {
+		aux[i] = align(e.valueBytes(b.Value, rows))
+		sizes[i] = aux[i]
+		v := s.Graph.Values[b.Value]
+		if !b.Gradient && s.Graph.Nodes[v.Node].Outputs[0] == v.ID {
+			sizes[i] += align(nodeOf[v.Node].auxBytes(rows))
+		}
+	}
+	offsets, size := live.Layout(placed.Buffers, sizes, alignment)
+	offset := func(buffer int) int64 {
+		if buffer < 0 {
+			return nowhere
+		}
+		return offsets[buffer]
+	}
+	places := func(buffers []int) []int64 {
+		out := make([]int64, len(buffers))
+		for i, b := range buffers {
+			out[i] = offset(b)
+		}
+		return out
+	}
+	p := &program{size: size, logits: offset(placed.Logits), dLogits: offset(placed.DLogits)}
+	for _, step := range placed.Steps {
+		b := boundStep{kind: step.Kind, accumulate: step.Accumulate, aux: nowhere}
+		if step.Kind != diff.Loss {
+			b.node = nodeOf[step.Node]
+			b.in, b.out, b.dIn, b.dOut = places(step.In), places(step.Out), places(step.DIn), places(step.DOut)
+			if first := step.Out[0]; first >= 0 {
+				b.aux = offsets[first] + aux[first]
+			}
+		}
+		p.steps = append(p.steps, b)
+	}
+	return p
+}
+
+// activation is an address in the activations; 0 for nowhere.
+func (e *Engine) activation(offset int64) device.Pointer {
+	if offset < 0 {
+		return 0
+	}
+	return e.at(e.activations).Offset(offset)
+}
+
+// call fills in what a node needs for a step.
+func (e *Engine) call(s *boundStep, c call) *call {
+	addresses := func(places []int64) []device.Pointer {
+		out := make([]device.Pointer, len(places))
+		for i, at := range places {
+			out[i] = e.activation(at)
+		}
+		return out
+	}
+	c.in, c.out, c.dIn, c.dOut = addresses(s.in), addresses(s.out), addresses(s.dIn), addresses(s.dOut)
+	c.accumulate, c.aux = s.accumulate, e.activation(s.aux)
+	c.scratch = e.workspace()
+	return &c
+}
+
+// workspace is the scratch memory that each node begins with.
+func (e *Engine) workspace() scratch {
+	at := e.at(e.scratchSpan)
+	return scratch{next: at, end: at.Offset(e.scratchSpan.bytes)}
+}
+
+// run does a program's steps on a batch. loss is what runs at the loss.
+func (e *Engine) run(p *program, c call, loss func()) {
+	begun := false
+	for i := range p.steps {
+		s := &p.steps[i]
+		switch s.kind {
+		case diff.Forward:
+			c.q.At(s.node.name())
+			s.node.forward(e.call(s, c))
+		case diff.Backward:
+			c.q.At(s.node.name() + ", backward")
+			s.node.backward(e.call(s, c))
+		case diff.Loss:
+			begun = true
+			c.q.At("the loss")
+			loss()
+		}
+	}
+	if !begun && loss != nil { // nothing below the head is trained
+		c.q.At("the loss")
+		loss()
+	}
+}

@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/optimizer"
+)
+
+// results is what steps leave for the host: the optimizer's state, the step's loss and
+// those of its micro-batches. A ring of pinned copies lets the host read a step's
+// while the next one runs.
+type results struct {
+	copies []resultsCopy
+	at     int
+}
+
+type resultsCopy struct {
+	memory       *cuda.HostMemory
+	begun, ended *cuda.Event
+}
+
+// mostMicroBatches bounds the micro-batches of a step.
+const mostMicroBatches = 16384
+
+// stepsAhead is how many steps may be enqueued and not yet read.
+const stepsAhead = 2
+
+// resultsBytes: the state, the step's loss, the micro-batches' losses, float64 each.
+func resultsBytes(microBatches int) int64 {
+	return align(optimizer.StateBytes) + 8*int64(1+microBatches)
+}
+
+func newResults(e *Engine) (*results, error) {
+	r := &results{copies: make([]resultsCopy, stepsAhead)}
+	for i := range r.copies {
+		memory, err := e.gpu.AllocHost(resultsBytes(mostMicroBatches))
+		if err != nil {
+			return nil, err
+		}
+		r.copies[i].memory = memory
+	}
+	return r, nil
+}
+
+// next is the copy for the next step.
+func (r *results) next() *resultsCopy {
+	c := &r.copies[r.at%len(r.copies)]
+	r.at++
+	return c
+}
+
+// layOutResults lays out what a step sums into.
+func (e *Engine) layOutResults(a *arena, rows int) {
+	e.lossSpan = a.take("workspace", int64(rows)*4)
+	e.resultSpan = a.take("workspace", resultsBytes(mostMicroBatches))
+	e.optimizerSpan = a.take("workspace", e.optimizer.Workspace())
+}
+
+// state is where the optimizer's state lies.
+func (e *Engine) state() device.Pointer { return e.at(e.resultSpan) }
+
+// lossAt is where a loss is summed: 0 the step's, i+1 that of micro-batch i.
+func (e *Engine) lossAt(i int) device.Pointer {
+	return e.state().Offset(align(optimizer.StateBytes) + 8*int64(i))
+}
+
+// losses reads the step's loss and those of its micro-batches.
+func (c *resultsCopy) losses(microBatches int) (total float64, each []float64) {
+	data := c.memory.Bytes()[align(optimizer.StateBytes):]
+	number := func(i int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])) }
+	for i := range microBatches {
+		each = append(each, number(i+1))
+	}
+	return number(0), each
+}
