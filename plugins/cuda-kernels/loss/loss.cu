@@ -88,7 +88,7 @@ __device__ __forceinline__ float logit(const TYPE *x, int target) {
 // loss and gradient 0 whatever its logits. scale points to the loss scale.
 extern "C" __global__ void __launch_bounds__(THREADS)
 cross_entropy(TYPE *logits, const int *targets, const float *weights, const float *scale, float *losses, int stashed) {
-    extern __shared__ char shared[];
+    extern __shared__ __align__(16) char shared[];
     Vec<TYPE, VEC> *stash = reinterpret_cast<Vec<TYPE, VEC> *>(shared);
     const i64 row = blockIdx.x;
     TYPE *x = logits + row * STRIDE;
