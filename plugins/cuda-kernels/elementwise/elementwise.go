@@ -125,8 +125,12 @@ func (m *Map) addParams(set *device.Set, w *writer, gradients []diff.ParamGradie
 	}
 }
 
-// read lists the arguments of a kernel that its code reads.
+// read lists the arguments of a kernel that its code reads; none where there is no
+// kernel.
 func (m *Map) read(p *pass, in, params []device.Pointer, position device.Pointer) []any {
+	if p == nil {
+		return nil
+	}
 	var out []any
 	for _, a := range p.args {
 		if arg := m.args[a]; arg.input >= 0 {
@@ -166,8 +170,8 @@ func (m *Map) Forward(q *device.Queue, rows int, in, params []device.Pointer, po
 func (m *Map) Backward(q *device.Queue, rows int, in, params []device.Pointer, position, dy device.Pointer,
 	dIn []device.Pointer, accumulate []bool, dParams []device.Pointer, workspace device.Pointer) {
 	n := m.elements(rows)
-	m.sumOverColumns(q, rows, m.read2(m.columns, in, params, position), dy, dParams, workspace)
-	m.sumOverAll(q, n, m.read2(m.scalars, in, params, position), dy, dParams, workspace)
+	m.sumOverColumns(q, rows, m.read(m.columns, in, params, position), dy, dParams, workspace)
+	m.sumOverAll(q, n, m.read(m.scalars, in, params, position), dy, dParams, workspace)
 	for _, p := range m.groups {
 		cells := n / int64(m.spec.Map.Width) * int64(p.width)
 		args := m.results(p, append(m.read(p, in, params, position), dy), dIn, accumulate)
@@ -177,14 +181,6 @@ func (m *Map) Backward(q *device.Queue, rows int, in, params []device.Pointer, p
 		args := m.results(p, append(m.read(p, in, params, position), dy), dIn, accumulate)
 		q.Launch(p.kernel, p.grid(n), append(args, n)...)
 	}
-}
-
-// read2 is read for a kernel that may not be there.
-func (m *Map) read2(p *pass, in, params []device.Pointer, position device.Pointer) []any {
-	if p == nil {
-		return nil
-	}
-	return m.read(p, in, params, position)
 }
 
 // results appends where the gradients of inputs go and the bits that say which are
