@@ -189,7 +189,24 @@ func (k *kernelsKit) open(c *check, f *fixture, change func(*kernels.BindRequest
 
 // reference is the same with the backend that is right.
 func (k *kernelsKit) reference(c *check, f *fixture, change func(*kernels.BindRequest)) *session {
-	return k.load(c, refbackend.New(), f, func(req *kernels.BindRequest) {
+	return k.loadReference(c, refbackend.New(), f, change)
+}
+
+// rounded is the same with one that is right but for the rounding of the run's
+// precision. Numbers may be as far off as a few times its own.
+func (k *kernelsKit) rounded(c *check, f *fixture, change func(*kernels.BindRequest)) *session {
+	return k.loadReference(c, refbackend.NewRounded(), f, change)
+}
+
+// roundingAllowed is how many times the rounding of the reference a plugin may be off:
+// it rounds in other places, and each rounding may go either way.
+const roundingAllowed = 4
+
+// allow is a limit, or a larger one where rounding alone puts numbers that far off.
+func allow(limit, rounding float64) float64 { return max(limit, roundingAllowed*rounding) }
+
+func (k *kernelsKit) loadReference(c *check, b kernels.Backend, f *fixture, change func(*kernels.BindRequest)) *session {
+	return k.load(c, b, f, func(req *kernels.BindRequest) {
 		if change != nil {
 			change(req)
 		}
@@ -348,6 +365,15 @@ func (c *check) vectorsNear(got, want map[string][]float32, limit float64, what 
 			c.fail("%s of %q is off by %.2g of its norm (at most %.1g)", what, name, d, limit)
 		}
 	}
+}
+
+// farthest is the largest difference.
+func farthest(a, b []float32) float64 {
+	most := 0.0
+	for t := range a {
+		most = max(most, math.Abs(float64(a[t])-float64(b[t])))
+	}
+	return most
 }
 
 // logProbsNear fails the rule unless each log-probability is within limit.

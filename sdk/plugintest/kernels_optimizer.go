@@ -20,29 +20,36 @@ func kernelsOptimizerRules() []rule[*kernelsKit] {
 
 // compareRun trains some steps and compares the losses and the parameters' change.
 func (k *kernelsKit) compareRun(c *check, f *fixture, change func(*kernels.BindRequest)) {
-	s, ref := k.open(c, f, change), k.reference(c, f, change)
+	s, ref, rounded := k.open(c, f, change), k.reference(c, f, change), k.rounded(c, f, change)
 	before := ref.readAll(kernels.TensorValue)
 	all := steps(5)
 	for _, st := range all {
 		st.LearningRate = 0.02
 	}
-	got, want := s.run(all...), ref.run(all...)
+	got, want, off := s.run(all...), ref.run(all...), rounded.run(all...)
 	for i := range want {
-		c.near(got[i].Loss, want[i].Loss, k.close.loss*2, "the loss of step %d", i+1)
+		c.near(got[i].Loss, want[i].Loss, allow(k.close.loss*2, relative(off[i].Loss, want[i].Loss)), "the loss of step %d", i+1)
 	}
-	difference := func(a, b map[string][]float32) map[string][]float32 {
-		out := map[string][]float32{}
-		for name, x := range a {
-			d := make([]float32, len(x))
-			for i := range x {
-				d[i] = x[i] - b[name][i]
-			}
-			out[name] = d
+	changed, wanted, natural := s.change(before), ref.change(before), rounded.change(before)
+	for name, w := range wanted {
+		limit := allow(k.close.update, distance(natural[name], w))
+		if d := distance(changed[name], w); !(d <= limit) {
+			c.fail("the change in five steps of %q is off by %.2g of its norm (at most %.1g)", name, d, limit)
 		}
-		return out
 	}
-	c.vectorsNear(difference(s.readAll(kernels.TensorValue), before), difference(ref.readAll(kernels.TensorValue), before),
-		k.close.update, "the change in five steps")
+}
+
+// change is how far the parameters are from what they were before.
+func (s *session) change(before map[string][]float32) map[string][]float32 {
+	out := map[string][]float32{}
+	for name, x := range s.readAll(kernels.TensorValue) {
+		d := make([]float32, len(x))
+		for i := range x {
+			d[i] = x[i] - before[name][i]
+		}
+		out[name] = d
+	}
+	return out
 }
 
 func kernelsAdamW(c *check, k *kernelsKit) {

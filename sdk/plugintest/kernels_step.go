@@ -51,34 +51,45 @@ func kernelsGradients(c *check, k *kernelsKit) {
 
 // compareStep does one step and compares loss, norm and gradients.
 func (k *kernelsKit) compareStep(c *check, f *fixture, change func(*kernels.BindRequest), one *kernels.Step, what string) {
-	s, ref := k.open(c, f, change), k.reference(c, f, change)
-	got, want := s.run(one)[0], ref.run(one)[0]
-	if want.NotFinite || want.GradNorm == 0 {
+	s, ref, rounded := k.open(c, f, change), k.reference(c, f, change), k.rounded(c, f, change)
+	got, want, off := s.run(one)[0], ref.run(one)[0], rounded.run(one)[0]
+	if want.NotFinite || want.GradNorm == 0 || off.NotFinite {
 		return // nothing to compare with
 	}
-	c.near(got.Loss, want.Loss, k.close.loss, "%sthe loss", what)
-	c.near(got.GradNorm, want.GradNorm, k.close.gradient, "%sthe norm of the gradient of the mean loss", what)
-	gradients, wanted := s.readAll(kernels.TensorGradient), ref.readAll(kernels.TensorGradient)
+	c.near(got.Loss, want.Loss, allow(k.close.loss, relative(off.Loss, want.Loss)), "%sthe loss", what)
+	gradients, wanted, natural := s.readAll(kernels.TensorGradient), ref.readAll(kernels.TensorGradient), rounded.readAll(kernels.TensorGradient)
+	c.near(got.GradNorm, want.GradNorm, allow(k.close.gradient, apart(natural, wanted)/want.GradNorm),
+		"%sthe norm of the gradient of the mean loss", what)
 	// A gradient that is small beside the others has their rounding.
 	floor := 1e-3 * want.GradNorm
 	for name, w := range wanted {
-		wide := make([]float64, len(w))
-		for i, v := range w {
-			wide[i] = float64(v)
-		}
-		size := norm(wide)
-		if off := distance(gradients[name], w) * max(size, zeroIsOne(size)); !(off <= k.close.gradient*max(size, floor)) {
-			c.fail("%sthe gradient of %q is off by %.2g, its norm is %.2g", what, name, off, size)
+		size := norm(differences(w, nil))
+		limit := allow(k.close.gradient*max(size, floor), norm(differences(natural[name], w)))
+		if d := norm(differences(gradients[name], w)); !(d <= limit) {
+			c.fail("%sthe gradient of %q is off by %.2g, its norm is %.2g (at most %.2g)", what, name, d, size, limit)
 		}
 	}
 }
 
-// zeroIsOne undoes the division that distance leaves out for a norm of 0.
-func zeroIsOne(size float64) float64 {
-	if size == 0 {
-		return 1
+// differences are a − b, or a where there is no b.
+func differences(a, b []float32) []float64 {
+	out := make([]float64, len(a))
+	for i := range a {
+		out[i] = float64(a[i])
+		if b != nil {
+			out[i] -= float64(b[i])
+		}
 	}
-	return 0
+	return out
+}
+
+// apart is the length of the difference of all vectors together.
+func apart(a, b map[string][]float32) float64 {
+	var lengths []float64
+	for name := range b {
+		lengths = append(lengths, norm(differences(a[name], b[name])))
+	}
+	return norm(lengths)
 }
 
 func kernelsOps(c *check, k *kernelsKit) {

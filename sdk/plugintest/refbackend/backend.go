@@ -36,10 +36,16 @@ type Backend struct {
 	restored      bool
 	begun         bool // a step was done
 	closed        bool
+	rounded       bool
 }
 
 // New is a backend in its first state.
 func New() *Backend { return new(Backend) }
+
+// NewRounded is a backend that rounds weights, and the result of each operation
+// forward and backward, as one would that computes in the run's precision: how far its
+// numbers are from New's is what the precision costs.
+func NewRounded() *Backend { return &Backend{rounded: true} }
 
 // ops are what the interpreter runs.
 func ops() []string {

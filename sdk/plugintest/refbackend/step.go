@@ -3,6 +3,7 @@ package refbackend
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/honeml/hone/sdk/fault"
@@ -77,7 +78,30 @@ func (b *Backend) sum(ctx context.Context, s *kernels.Step, r *kernels.StepResul
 }
 
 func (b *Backend) run(batch *graph.Batch, o interp.Options) (*interp.Run, error) {
-	return interp.New(b.req.Graph, func(id graph.ParamID) []float64 { return b.params[id] }, batch, o)
+	o.Round = b.rounding()
+	return interp.New(b.req.Graph, func(id graph.ParamID) []float64 {
+		if o.Round == nil || len(b.req.Graph.Params[id].Shape) < 2 {
+			return b.params[id]
+		}
+		held := slices.Clone(b.params[id])
+		for i, v := range held {
+			held[i] = o.Round(v)
+		}
+		return held
+	}, batch, o)
+}
+
+// rounding is what numbers are rounded to; nil for none.
+func (b *Backend) rounding() func(float64) float64 {
+	switch {
+	case !b.rounded:
+		return nil
+	case b.req.Settings.Precision == "bf16":
+		return interp.BFloat16
+	case b.req.Settings.Precision == "fp16":
+		return interp.Float16
+	}
+	return interp.Float32
 }
 
 // gradientOfMean is the gradient of the last step's mean loss by p, before clipping.
