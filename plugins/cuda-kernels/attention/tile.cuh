@@ -1,0 +1,153 @@
+// Tiles in shared memory and products of them on tensor cores, for sm_80 and later.
+//
+// A tile is rows of 16-bit numbers, padded to STRIDE = width + 8 with a width that
+// is a multiple of PAD, 16 or 32: eight rows then begin in different banks, so ldmatrix has no
+// conflicts, and each address is a lane's own plus a constant.
+#line 7 "tile.cuh"
+
+#define LOG2E 1.4426950408889634f
+#define LN2 0.6931471805599453f
+
+#define KEY_COLUMNS ((KEY_WIDTH + PAD - 1) / PAD * PAD)
+#define VALUE_COLUMNS ((VALUE_WIDTH + PAD - 1) / PAD * PAD)
+#define KEY_STRIDE (KEY_COLUMNS + 8)
+#define VALUE_STRIDE (VALUE_COLUMNS + 8)
+
+// Where a lane's ldmatrix reads, in bytes from the tile's start: of an operand A
+// [M][K], or of B [K][N] with .trans; and of B [N][K].
+template <int STRIDE> __device__ __forceinline__ u32 lane_a() {
+    u32 lane = threadIdx.x & 31;
+    return ((lane & 15) * STRIDE + (lane >> 4) * 8) * 2;
+}
+template <int STRIDE> __device__ __forceinline__ u32 lane_b() {
+    u32 lane = threadIdx.x & 31;
+    return (((lane & 7) + (lane >> 4) * 8) * STRIDE + ((lane >> 3) & 1) * 8) * 2;
+}
+
+// load_tile copies ROWS rows, from row on, of a head's columns, with zeros for
+// rows that are not below limit and columns that are not below WIDTH.
+template <int ROWS, int WIDTH, int COLUMNS, int THREADS>
+__device__ __forceinline__ void load_tile(u32 to, const T *from, int pitch, int row, int limit) {
+    constexpr int chunks = COLUMNS / 8, stride = COLUMNS + 8;
+#pragma unroll
+    for (int i = threadIdx.x; i < ROWS * chunks; i += THREADS) {
+        int r = i / chunks, c = i % chunks;
+        bool inside = row + r < limit && c * 8 < WIDTH;
+        const T *p = inside ? from + i64(row + r) * pitch + c * 8 : from;
+        copy16(to + (r * stride + c * 8) * 2, p, inside ? 16 : 0);
+    }
+}
+
+// add_rows: c += A·Bᵀ, A of 16·MT rows and B of 8·NT, both of STEPS·16 columns.
+template <int MT, int NT, int STEPS, int STRIDE>
+__device__ __forceinline__ void add_rows(float (&c)[MT][NT][4], u32 a, u32 b) {
+#pragma unroll
+    for (int s = 0; s < STEPS; s++) {
+        u32 x[MT][4];
+#pragma unroll
+        for (int m = 0; m < MT; m++) ldmatrix(x[m], a + (m * 16 * STRIDE + s * 16) * 2);
+#pragma unroll
+        for (int n = 0; n < NT; n += 2) {
+            u32 y[4];
+            ldmatrix(y, b + (n * 8 * STRIDE + s * 16) * 2);
+#pragma unroll
+            for (int m = 0; m < MT; m++) {
+                mma(c[m][n], x[m], y[0], y[1]);
+                mma(c[m][n + 1], x[m], y[2], y[3]);
+            }
+        }
+    }
+}
+
+// add_columns: c += A·B, A fragments of 16·MT rows and 16·STEPS columns, B of as
+// many rows and 8·NT columns.
+template <int MT, int NT, int STEPS, int STRIDE>
+__device__ __forceinline__ void add_columns(float (&c)[MT][NT][4], const u32 (&a)[MT][STEPS][4], u32 b) {
+#pragma unroll
+    for (int s = 0; s < STEPS; s++) {
+#pragma unroll
+        for (int n = 0; n < NT; n += 2) {
+            u32 y[4];
+            ldmatrix_transposed(y, b + (s * 16 * STRIDE + n * 8) * 2);
+#pragma unroll
+            for (int m = 0; m < MT; m++) {
+                mma(c[m][n], a[m][s], y[0], y[1]);
+                mma(c[m][n + 1], a[m][s], y[2], y[3]);
+            }
+        }
+    }
+}
+
+// fragments rounds a product's result to the operand A of the next one.
+template <int MT, int NT>
+__device__ __forceinline__ void fragments(u32 (&a)[MT][NT / 2][4], const float (&c)[MT][NT][4]) {
+#pragma unroll
+    for (int m = 0; m < MT; m++)
+#pragma unroll
+        for (int s = 0; s < NT / 2; s++)
+#pragma unroll
+            for (int r = 0; r < 4; r++)
+                a[m][s][r] = pack2(c[m][2 * s + (r >> 1)][2 * (r & 1)], c[m][2 * s + (r >> 1)][2 * (r & 1) + 1]);
+}
+
+template <int MT, int NT> __device__ __forceinline__ void clear(float (&c)[MT][NT][4]) {
+#pragma unroll
+    for (int m = 0; m < MT; m++)
+#pragma unroll
+        for (int n = 0; n < NT; n++)
+#pragma unroll
+            for (int i = 0; i < 4; i++) c[m][n][i] = 0.0f;
+}
+
+// Scores are in units of log 2, so that exp2 gives probabilities: a product times
+// FACTOR. Under a cap, or a scale that would turn the order around, they are made
+// so first and FACTOR is 1.
+#define PREPARED (CAPPED || SCALE <= 0.0f)
+#define FACTOR (PREPARED ? 1.0f : SCALE * LOG2E)
+#define CAP_OR_ONE (CAPPED ? CAP : 1.0f)
+
+// soft_tanh is tanh to 1e-7 of its range.
+__device__ __forceinline__ float soft_tanh(float x) {
+    return 1.0f - 2.0f * reciprocal(1.0f + exp2_fast(x * (2.0f * LOG2E)));
+}
+
+// prepare turns a product into a score before FACTOR.
+__device__ __forceinline__ float prepare(float x) {
+    if (CAPPED) return soft_tanh(x * (SCALE / CAP_OR_ONE)) * (CAP_OR_ONE * LOG2E);
+    return PREPARED ? x * (SCALE * LOG2E) : x;
+}
+
+// slope is the derivative of the cap, given a prepared score.
+__device__ __forceinline__ float slope(float score) {
+    if (!CAPPED) return 1.0f;
+    float t = score * (1.0f / (CAP_OR_ONE * LOG2E));
+    return 1.0f - t * t;
+}
+
+// write_rows writes the rows of a product times a factor, or adds it to what is
+// there: 16·MT rows from row on that are below limit, columns from `column` on
+// that are below WIDTH.
+template <int WIDTH, int MT, int NT>
+__device__ __forceinline__ void write_rows(T *to, int pitch, int row, int limit, const float (&c)[MT][NT][4], float factor, bool add, int column = 0) {
+    int lane = threadIdx.x & 31;
+#pragma unroll
+    for (int m = 0; m < MT; m++)
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            int r = row + m * 16 + half * 8 + (lane >> 2);
+            if (r >= limit) continue;
+            T *p = to + i64(r) * pitch + column + (lane & 3) * 2;
+#pragma unroll
+            for (int n = 0; n < NT; n++) {
+                if (column + n * 8 >= WIDTH) continue;
+                float x = c[m][n][2 * half] * factor, y = c[m][n][2 * half + 1] * factor;
+                if (add) {
+                    Vec<T, 2> old = load<2>(p + n * 8);
+                    x += to_float(old.v[0]);
+                    y += to_float(old.v[1]);
+                }
+                Vec<T, 2> v = {{from_float<T>(x), from_float<T>(y)}};
+                store(p + n * 8, v);
+            }
+        }
+}
