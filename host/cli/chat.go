@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,16 +81,32 @@ func (i *inference) talk(ctx context.Context, system string) error {
 		default:
 			messages = append(messages, chat.NewMessage("user", line))
 		}
-		ids, err := i.encoder.ChatPrompt(ctx, chat.Conversation{Messages: messages})
+		ids, left, err := i.chatPrompt(ctx, messages, len(begin()))
 		if err != nil {
 			return err
 		}
+		messages = left
 		answer, err := i.write(ctx, ids, func(text string) { fmt.Fprint(i.app.Out, text) })
 		if err != nil {
 			return err
 		}
 		fmt.Fprintln(i.app.Out)
 		messages = append(messages, chat.NewMessage("assistant", answer))
+	}
+}
+
+// chatPrompt is a conversation as tokens. Where they leave no room for an answer of
+// the length that was asked for, or of half of what there is, the oldest messages
+// after the first kept ones are dropped; it returns those that are left.
+func (i *inference) chatPrompt(ctx context.Context, messages []*jinja.Dict, kept int) ([]int32, []*jinja.Dict, error) {
+	answer := min(i.flags.maxTokens, i.length/2)
+	for {
+		ids, err := i.encoder.ChatPrompt(ctx, chat.Conversation{Messages: messages})
+		if err != nil || len(ids)+answer <= i.length || len(messages) < kept+3 {
+			return ids, messages, err
+		}
+		fmt.Fprintf(i.app.Err, "(the oldest messages are left out: the conversation has %d tokens)\n", len(ids))
+		messages = slices.Concat(messages[:kept], messages[kept+2:]) // a question and its answer
 	}
 }
 

@@ -78,12 +78,12 @@ func (a *app) root() *cobra.Command {
 		Version:       a.version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show what plugins log, and more")
 	root.PersistentPreRun = a.stopAtOnce
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.dataCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(),
@@ -110,12 +110,16 @@ func (a *app) stopAtOnce(cmd *cobra.Command, _ []string) {
 	}()
 }
 
-// longFlags lets flags be written with one hyphen, -var as --var.
+// longFlags lets flags be written with one hyphen, -var as --var. What begins with
+// a known letter of one hyphen, as -n5 does, stays as it is.
 func longFlags(root *cobra.Command, args []string) []string {
-	known := map[string]bool{"help": true, "version": true}
+	known, letters := map[string]bool{"help": true, "version": true}, "h"
 	var visit func(*cobra.Command)
 	visit = func(c *cobra.Command) {
-		note := func(f *pflag.Flag) { known[f.Name] = true }
+		note := func(f *pflag.Flag) {
+			known[f.Name] = true
+			letters += f.Shorthand
+		}
 		c.Flags().VisitAll(note)
 		c.PersistentFlags().VisitAll(note)
 		for _, sub := range c.Commands() {
@@ -131,11 +135,32 @@ func longFlags(root *cobra.Command, args []string) []string {
 			break
 		}
 		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
-		if len(name) > 1 && strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "--") && known[name] {
+		if len(name) > 1 && isLetter(name[0]) && strings.HasPrefix(arg, "-") && (known[name] || !strings.Contains(letters, name[:1])) {
 			out[i] = "-" + arg
 		}
 	}
 	return out
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+// noSuchCommand refuses arguments of a command that has but commands of its own,
+// and says which one may have been meant.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	meant := ""
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		meant = fmt.Sprintf("; did you mean %s?", near[0])
+	}
+	return usageError{fmt.Errorf("there is no command %q%s (see %s --help)", cmd.CommandPath()+" "+args[0], meant, cmd.CommandPath())}
+}
+
+// flagError says which command's help lists the flags.
+func flagError(cmd *cobra.Command, err error) error {
+	return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 }
 
 // A usageError is a mistake in the arguments.
@@ -218,7 +243,17 @@ func (a *app) terminal() (width uint, colour bool) {
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return usageError{fmt.Errorf("%s takes %s; see hone %s --help", cmd.CommandPath(), what, cmd.Name())}
+			return usageError{fmt.Errorf("%s takes %s (see %s --help)", cmd.CommandPath(), what, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// atMostOne is a usage error where there are several arguments.
+func atMostOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return usageError{fmt.Errorf("%s takes one %s, not %q (see %s --help)", cmd.CommandPath(), what, args[1], cmd.CommandPath())}
 		}
 		return nil
 	}

@@ -44,6 +44,9 @@ func (a *app) exportCommand() *cobra.Command {
 			if o.shardBytes, err = config.ParseBytes(shard); err != nil {
 				return usageError{fmt.Errorf("-shard-size: %w", err)}
 			}
+			if err := newFolder(o.out); err != nil {
+				return err
+			}
 			path, err := a.exportRun(cmd.Context(), args[0], args[1], o)
 			if err != nil {
 				return err
@@ -77,6 +80,37 @@ func (a *app) exportRun(ctx context.Context, dir, kind string, o exportOptions) 
 		o.out = filepath.Join(dir, exportFolder, kind)
 	}
 	return o.out, a.merge(ctx, t, m, o)
+}
+
+// newFolder fails where something stands at a path that an export would replace. ""
+// is the place in the run's folder, where an earlier export may be.
+func newFolder(path string) error {
+	if path == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist), err == nil && len(entries) == 0:
+		return nil
+	case err != nil:
+		return fault.New(fault.BadInput, "%s cannot be made a folder: %w", path, err)
+	}
+	return fault.New(fault.BadInput, "%s is there already, and not empty", path).
+		WithHint("exports go into a new folder; remove this one, or name another")
+}
+
+// exportable fails where an export of the run file would be refused at the run's
+// end.
+func (s *session) exportable() error {
+	for _, e := range s.run.Exports {
+		if e.Kind != runfile.ExportMerged {
+			return fault.New(fault.Unsupported, "export %q: this hone makes %q alone", e.Kind, runfile.ExportMerged)
+		}
+		if err := newFolder(e.Path); err != nil {
+			return fmt.Errorf("export %q: %w", e.Kind, err)
+		}
+	}
+	return nil
 }
 
 func (a *app) merge(ctx context.Context, t *trained, m *basemodel.Model, o exportOptions) error {

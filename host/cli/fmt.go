@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,7 +18,7 @@ func (a *app) fmtCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fmt FILE…",
 		Short: "Lay run files out as HCL is laid out; - reads and writes the standard streams",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  someFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			differs := false
 			for _, path := range args {
@@ -35,6 +36,14 @@ func (a *app) fmtCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "change nothing; name the files that would change, and fail")
 	return cmd
+}
+
+// someFiles is an error where no file is named.
+func someFiles(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usageError{errors.New("hone fmt takes run files, or - for the standard streams (see hone fmt --help)")}
+	}
+	return nil
 }
 
 // format lays one file out and reports whether it changed, or would.

@@ -44,6 +44,7 @@ type inference struct {
 	process *pluginhost.Process
 	adapter string
 	flags   inferenceFlags
+	length  int // the most tokens of prompt and answer together
 }
 
 // isRun reports whether target is the folder of a run.
@@ -152,6 +153,10 @@ func (a *app) infer(ctx context.Context, target string, flags inferenceFlags) (*
 	return i, nil
 }
 
+// defaultLength is the most tokens of prompt and answer together where nobody says
+// and the model has room for as many.
+const defaultLength = 4096
+
 // defaultKernels is the kernels plugin where nobody names one.
 const defaultKernels = "cpu"
 
@@ -168,17 +173,19 @@ func (i *inference) start(
 	if i.process, err = pluginhost.Start(ctx, p, i.app.pluginOptions(nil)); err != nil {
 		return err
 	}
-	length := i.flags.maxLength
-	if length == 0 {
-		length = min(max(1, i.model.Context()), 4096)
+	if i.length = i.flags.maxLength; i.length == 0 {
+		i.length = defaultLength
+		if limit := i.model.Context(); limit > 0 {
+			i.length = min(limit, defaultLength)
+		}
 	}
 	req := kernels.BindRequest{
 		Graph: g,
 		Settings: kernels.Settings{
 			Adapter: i.adapter, Precision: "fp32", WeightType: weightType, StoredType: i.model.StoredType,
-			MaxLength: min(length, 512), Config: block,
+			MaxLength: min(i.length, 512), Config: block,
 		},
-		Phases: kernels.Phases{GenerateSequences: 1, GenerateLength: length},
+		Phases: kernels.Phases{GenerateSequences: 1, GenerateLength: i.length},
 	}
 	if _, err := i.process.Kernels().Bind(ctx, &req); err != nil {
 		return err
@@ -198,8 +205,14 @@ func (i *inference) close(ctx context.Context) error {
 	return errors.Join(err, i.model.Close())
 }
 
-// write continues a prompt and gives the text to show, piece by piece.
+// write continues a prompt and gives the text to show, piece by piece. The answer
+// ends where there is no room for more.
 func (i *inference) write(ctx context.Context, prompt []int32, show func(string)) (string, error) {
+	room := i.length - len(prompt)
+	if room < 1 {
+		return "", fault.New(fault.BadInput, "the prompt has %d tokens, and there is room for %d of prompt and answer together", len(prompt), i.length).
+			WithHint("-max-length sets it, up to what the model can do")
+	}
 	stream := i.text.Tokenizer.NewStream(true)
 	answer := ""
 	take := func(text string, err error) error {
@@ -208,7 +221,7 @@ func (i *inference) write(ctx context.Context, prompt []int32, show func(string)
 		return err
 	}
 	req := kernels.GenerateRequest{
-		Adapter: i.adapter, Prompts: [][]int32{prompt}, MaxTokens: i.flags.maxTokens, Temperature: i.flags.temperature,
+		Adapter: i.adapter, Prompts: [][]int32{prompt}, MaxTokens: min(i.flags.maxTokens, room), Temperature: i.flags.temperature,
 		TopK: i.flags.topK, TopP: i.flags.topP, Seed: i.flags.seed, Stop: i.text.Stop,
 	}
 	err := i.process.Kernels().Generate(ctx, &req, func(t kernels.Token) error {

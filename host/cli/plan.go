@@ -59,17 +59,18 @@ func (s *session) plan(ctx context.Context, device string) error {
 	if err != nil {
 		return s.explain(err)
 	}
-	order, err := data.NewOrder(s.train.Lengths(), data.OrderSpec{
-		Seed: s.run.Seed, Shuffle: s.run.Data.Shuffle, TokensPerStep: s.run.Train.TokensPerStep,
-		DocumentsPerStep: s.run.Train.DocumentsPerStep, Epochs: s.run.Train.Epochs, Steps: s.run.Train.Steps,
-	})
+	steps, err := s.length(s.run)
 	if err != nil {
 		return err
 	}
-	return s.printPlan(s.app.Out, p, order.TotalSteps())
+	tokens, err := s.meanStep()
+	if err != nil {
+		return err
+	}
+	return s.printPlan(s.app.Out, p, steps, tokens)
 }
 
-func (s *session) printPlan(w io.Writer, p *kernels.Plan, steps int64) error {
+func (s *session) printPlan(w io.Writer, p *kernels.Plan, steps int64, tokens float64) error {
 	t := s.run.Train
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
@@ -87,7 +88,7 @@ func (s *session) printPlan(w io.Writer, p *kernels.Plan, steps int64) error {
 			row("", "%-12s %s", m.Category, bytesText(m.Bytes))
 		}
 	}
-	row("work", "%.3g TFLOP a step of %d tokens", p.FLOPsPerToken*meanStep(s.train.Tokens(), t.Epochs, steps)/1e12, int64(meanStep(s.train.Tokens(), t.Epochs, steps)))
+	row("work", "%.3g TFLOP a step of %.0f tokens", p.FLOPsPerToken*tokens/1e12, tokens)
 	if p.SecondsPerStep > 0 {
 		row("time", "%.3g s a step", p.SecondsPerStep)
 	}
@@ -100,12 +101,15 @@ func (s *session) printPlan(w io.Writer, p *kernels.Plan, steps int64) error {
 	return out.Flush()
 }
 
-// meanStep is the mean number of tokens of a step.
-func meanStep(tokens int64, epochs int, steps int64) float64 {
-	if steps == 0 {
-		return 0
+// meanStep is the mean number of tokens of an epoch's steps.
+func (s *session) meanStep() (float64, error) {
+	spec := orderSpec(s.run)
+	spec.Epochs, spec.Steps = 1, 0
+	order, err := data.NewOrder(s.train.Lengths(), spec)
+	if err != nil {
+		return 0, err
 	}
-	return float64(tokens) * float64(max(1, epochs)) / float64(steps)
+	return float64(s.train.Tokens()) / float64(max(1, order.TotalSteps())), nil
 }
 
 func bytesText(n int64) string {

@@ -15,7 +15,7 @@ func (a *app) pluginsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugins",
 		Short: "List and check plugins",
-		Args:  cobra.NoArgs,
+		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.pluginsListCommand(), a.pluginsCheckCommand())
@@ -26,7 +26,7 @@ func (a *app) pluginsListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the plugins that are found, and what is left alone",
-		Args:  cobra.NoArgs,
+		Args:  exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 			for _, p := range a.plugins().Plugins() {

@@ -13,7 +13,7 @@ func (a *app) quickstartCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:         "quickstart [FOLDER]",
 		Short:       "Fine-tune a very small model that hone carries with it, and see the difference",
-		Args:        cobra.MaximumNArgs(1),
+		Args:        atMostOne("folder"),
 		Annotations: map[string]string{waitsForStep: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			folder := "quickstart"

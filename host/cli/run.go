@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/honeml/hone/host/data"
 	"github.com/honeml/hone/host/metrics"
 	"github.com/honeml/hone/host/rundir"
 	"github.com/honeml/hone/host/runfile"
@@ -36,7 +37,7 @@ func (a *app) runCommand() *cobra.Command {
 		Long: "Train what a run file describes.\n\n" +
 			"The run leaves a folder, runs/NAME: metrics.jsonl, checkpoints, the result. Ctrl-C finishes the step that is\n" +
 			"under way and writes a checkpoint; -resume runs/NAME goes on from it, with the same losses.",
-		Args:        cobra.MaximumNArgs(1),
+		Args:        atMostOne("run file"),
 		Annotations: map[string]string{waitsForStep: "yes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -76,6 +77,9 @@ func (a *app) start(ctx context.Context, run *runfile.Run, flags runFlags) error
 		return err
 	}
 	defer s.close()
+	if err := s.exportable(); err != nil {
+		return err
+	}
 	if err := s.load(ctx); err != nil {
 		return s.dataError(err)
 	}
@@ -92,9 +96,11 @@ func (a *app) start(ctx context.Context, run *runfile.Run, flags runFlags) error
 	return s.execute(ctx, dir, &record{Run: run}, flags.json)
 }
 
-// dataError shows what the report of the data says before the error.
+// dataError shows what the report of the data says before the error, unless that
+// says it all.
 func (s *session) dataError(err error) error {
-	if s.report != nil {
+	var problems *data.ProblemsError
+	if s.report != nil && !errors.As(err, &problems) {
 		if _, writeErr := s.report.WriteTo(s.app.Err); writeErr != nil {
 			return writeErr
 		}
@@ -108,6 +114,7 @@ type record struct {
 	Run      *runfile.Run   `json:"run"`
 	Plugins  []pluginRecord `json:"plugins"`
 	Data     dataRecord     `json:"data"`
+	Content  contentRecord  `json:"content"`
 	Device   any            `json:"device,omitempty"`
 	Memory   any            `json:"memory,omitempty"`
 	Notes    []string       `json:"notes,omitempty"`
@@ -127,6 +134,13 @@ type dataRecord struct {
 	Tokens      int64  `json:"tokens"`
 	Supervised  int64  `json:"supervised_tokens"`
 	Files       any    `json:"files"`
+}
+
+// A contentRecord identifies what the run reads beside its data: see
+// modelFingerprint.
+type contentRecord struct {
+	Model   string `json:"model"`
+	Adapter string `json:"adapter,omitempty"` // adapter.from; "" for a fresh one
 }
 
 // An attempt is a start of the run.
@@ -155,7 +169,10 @@ func readRecord(dir string) (*record, error) {
 	}
 	r := &record{}
 	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fault.New(fault.BadInput, "%s: %w", path, err)
+	}
+	if r.Run == nil {
+		return nil, fault.New(fault.BadInput, "%s does not say what ran", path)
 	}
 	return r, nil
 }

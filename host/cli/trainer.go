@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/honeml/hone/host/data"
 	"github.com/honeml/hone/host/export"
 	"github.com/honeml/hone/host/metrics"
 	"github.com/honeml/hone/host/pluginhost"
@@ -60,10 +59,7 @@ func (s *session) trainer(
 		Start: s.startKernels, Died: pluginDied,
 		Bind: s.bindRequest(), Load: kernels.LoadRequest{Checkpoint: s.model.Files, Adapter: run.Adapter.From},
 		Documents: s.train.Documents, Fingerprint: s.train.Fingerprint(),
-		Order: data.OrderSpec{
-			Seed: run.Seed, Shuffle: run.Data.Shuffle, TokensPerStep: run.Train.TokensPerStep,
-			DocumentsPerStep: run.Train.DocumentsPerStep, Epochs: run.Train.Epochs, Steps: run.Train.Steps,
-		},
+		Order:    orderSpec(run),
 		Packing:  run.Data.Packing,
 		Schedule: train.Schedule{Kind: run.Train.Schedule, Rate: run.Train.LearningRate}, Warmup: run.Train.Warmup,
 		EvaluateAt: run.Evaluate.Every, Prompts: prompts,
@@ -79,7 +75,9 @@ func (s *session) trainer(
 	for _, m := range run.Metrics {
 		t.Metrics = append(t.Metrics, metric{m})
 	}
-	s.fill(r, journal)
+	if err := s.fill(r, journal); err != nil {
+		return nil, err
+	}
 	t.Planned(func(p *kernels.Plan) {
 		r.Device, r.Memory, r.Notes = p.Device, p.Memory, p.Notes
 		if err := writeRecord(dir, r); err != nil {
@@ -90,7 +88,10 @@ func (s *session) trainer(
 }
 
 // fill completes run.json for this start.
-func (s *session) fill(r *record, journal *metrics.Journal) {
+func (s *session) fill(r *record, journal *metrics.Journal) (err error) {
+	if r.Content, err = s.content(); err != nil {
+		return err
+	}
 	r.Hone, r.Run = s.app.version, s.run
 	r.Data = dataRecord{
 		Fingerprint: s.train.Fingerprint(), Documents: len(s.train.Documents), Tokens: s.train.Tokens(),
@@ -104,6 +105,18 @@ func (s *session) fill(r *record, journal *metrics.Journal) {
 		host = "unknown"
 	}
 	r.Attempts = append(r.Attempts, attempt{Number: journal.Attempt(), Start: time.Now().UTC(), Host: host})
+	return nil
+}
+
+// content identifies the model and the adapter that the run starts from.
+func (s *session) content() (c contentRecord, err error) {
+	if c.Model, err = modelFingerprint(s.model); err != nil {
+		return c, fmt.Errorf("model %s: %w", s.run.Model.Source, err)
+	}
+	if s.run.Adapter.From != "" {
+		c.Adapter, err = adapterFingerprint(s.run.Adapter.From)
+	}
+	return c, err
 }
 
 // metric is a run file's metric as the loop takes it.

@@ -35,7 +35,7 @@ func Load(ctx context.Context, spec Spec, encoder *Encoder) (*Dataset, *Report, 
 		return nil, l.report, err
 	}
 	if l.report.Rows == 0 {
-		return nil, l.report, fault.New(fault.BadInput, "the data has no rows: %s", quoteAll(l.report.paths()))
+		return nil, l.report, fault.New(fault.BadInput, "the data has no rows: %s", listPaths(l.report.paths()))
 	}
 	if len(l.set.set.Documents) == 0 {
 		return nil, l.report, fault.New(fault.BadInput, "no document is left of %d rows", l.report.Rows).

@@ -161,6 +161,16 @@ func quoteAll(keys []string) string {
 	return strings.Join(out, ", ")
 }
 
+// listPaths lists the first of some paths, each as it is.
+func listPaths(paths []string) string {
+	const most = 12
+	list := strings.Join(paths[:min(len(paths), most)], ", ")
+	if more := len(paths) - most; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
+}
+
 // short quotes a text, the beginning of a long one.
 func short(text string) string {
 	const most = 40

@@ -33,6 +33,8 @@ type Checkpoint struct {
 	Bound []byte `json:"bound,omitempty"`
 	// Tokens are those that the steps have processed.
 	Tokens int64 `json:"tokens"`
+	// Packing says whether documents shared micro-batches.
+	Packing bool `json:"packing"`
 
 	Path string `json:"-"`
 }

@@ -102,6 +102,22 @@ func TestWriteDir(t *testing.T) {
 	}
 }
 
+func TestWriteDirBelowTheWorkingDirectory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, path := range []string{"a", "a", "b" + string(filepath.Separator), filepath.Join("c", "d")} {
+		err := WriteDir(path, func(dir string) error { return os.WriteFile(filepath.Join(dir, "w"), nil, 0o644) })
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if _, err := os.Stat(filepath.Join(path, "w")); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if got := names(t, "."); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("left %v", got)
+	}
+}
+
 // TestOpenCleans leaves what a host leaves that was killed between any two
 // operations of a save.
 func TestOpenCleans(t *testing.T) {

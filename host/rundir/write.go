@@ -35,7 +35,8 @@ func WriteFile(path string, data []byte) error {
 // which is then synced, file by file, and renamed. A folder that is there is
 // replaced.
 func WriteDir(path string, fill func(dir string) error) error {
-	parent, name := filepath.Split(path)
+	path = filepath.Clean(path)
+	parent, name := filepath.Dir(path), filepath.Base(path)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func WriteDir(path string, fill func(dir string) error) error {
 // replaceDir renames dir to path. What stands there steps aside first: a crash
 // between the two renames leaves it under the name that Open puts back.
 func replaceDir(dir, path string) error {
-	parent, name := filepath.Split(path)
+	parent, name := filepath.Dir(path), filepath.Base(path)
 	aside := filepath.Join(parent, "."+name+".old")
 	err := os.Rename(path, aside)
 	replaced := err == nil

@@ -20,7 +20,7 @@ func (a *attempt) save(ctx context.Context) error {
 		return err
 	}
 	c := &rundir.Checkpoint{
-		Step: a.done, Documents: a.docs, DataFingerprint: a.Fingerprint, Bound: a.plan.Bound, Tokens: a.tokens,
+		Step: a.done, Documents: a.docs, DataFingerprint: a.Fingerprint, Bound: a.plan.Bound, Tokens: a.tokens, Packing: a.Packing,
 	}
 	c.Evaluated = a.scored == a.done
 	if loss := a.eval; !math.IsNaN(loss) {

@@ -271,8 +271,8 @@ func (a *attempt) restore(ctx context.Context, from *rundir.Checkpoint) error {
 		a.scored = from.Step
 	}
 	exact := "its losses go on to the bit"
-	if !r.Exact || !a.plan.SameAsPrevious {
-		exact = "its losses go on, but not to the bit: the plan or the algorithms differ"
+	if !r.Exact || !a.plan.SameAsPrevious || from.Packing != a.Packing {
+		exact = "its losses go on, but not to the bit: packing, the plan or the algorithms differ"
 	}
 	a.emit(ui.Event{Kind: ui.Info, Message: fmt.Sprintf("goes on after step %d of %d; %s", a.done, a.Schedule.Total, exact)})
 	for _, note := range r.Notes {
@@ -419,7 +419,7 @@ func (a *attempt) scalars(s data.StepDocuments, r *kernels.StepResult) map[strin
 	scalars := map[string]float64{
 		"train/loss": mean, "train/perplexity": math.Exp(mean), "train/grad_norm": r.GradNorm,
 		"train/learning_rate": a.Schedule.At(r.Number), "train/supervised_tokens": r.Weight,
-		"train/tokens": float64(r.Tokens), "train/documents": float64(len(s.Indices)), "train/epoch": float64(s.Epoch),
+		"train/tokens": float64(r.Tokens), "train/documents": float64(len(s.Indices)), "train/epoch": a.epoch(s),
 		"perf/step_seconds": r.Seconds,
 	}
 	if r.Seconds > 0 {
@@ -441,18 +441,27 @@ func (a *attempt) scalars(s data.StepDocuments, r *kernels.StepResult) map[strin
 func (a *attempt) addMetrics(scalars map[string]float64, s data.StepDocuments, r *kernels.StepResult) {
 	variables := map[string]float64{
 		"loss": scalars["train/loss"], "perplexity": scalars["train/perplexity"], "grad_norm": r.GradNorm,
-		"learning_rate": scalars["train/learning_rate"], "step": float64(r.Number), "epoch": float64(s.Epoch),
-		"tokens": float64(r.Tokens), "supervised_tokens": r.Weight,
-		"tokens_per_second": scalars["perf/tokens_per_second"], "step_seconds": r.Seconds,
+		"learning_rate": scalars["train/learning_rate"], "step": float64(r.Number), "total_steps": float64(a.Schedule.Total),
+		"epoch": a.epoch(s), "tokens": float64(r.Tokens), "total_tokens": float64(a.tokens + r.Tokens),
+		"supervised_tokens": r.Weight, "seconds": r.Seconds,
+	}
+	if v, ok := scalars["perf/tokens_per_second"]; ok {
+		variables["tokens_per_second"] = v
 	}
 	if !math.IsNaN(a.eval) {
-		variables["eval_loss"] = a.eval
+		variables["eval_loss"], variables["eval_perplexity"] = a.eval, math.Exp(a.eval)
 	}
 	for _, m := range a.Metrics {
 		if v, err := m.Eval(variables); err == nil {
 			scalars["metric/"+m.Name()] = v
 		}
 	}
+}
+
+// epoch is how many epochs are done after a step, with the part of the one at
+// hand: by the number of the step's last document.
+func (a *attempt) epoch(s data.StepDocuments) float64 {
+	return float64(s.Samples[len(s.Samples)-1]+1) / float64(len(a.Documents))
 }
 
 func (t *Trainer) emit(e ui.Event) {

@@ -24,7 +24,6 @@ type backend struct {
 // block is the plugin's block in a run file.
 type block struct {
 	Threads          int    `config:"threads"`
-	MemoryLimit      string `config:"memory_limit"`
 	Recompute        string `config:"recompute"`
 	MicroBatchTokens int    `config:"micro_batch_tokens"`
 }
@@ -32,7 +31,6 @@ type block struct {
 func schema() config.Schema {
 	return config.Schema{Attributes: []config.Attribute{
 		{Name: "threads", Type: config.Of(config.Int), Default: float64(0), Doc: "Threads to compute on; 0 takes every core. The losses are the same whatever the number."},
-		{Name: "memory_limit", Type: config.Of(config.String), Doc: "The most memory to plan for, such as \"8GiB\"; by default what the machine has free."},
 		{
 			Name: "recompute", Type: config.Of(config.String), Default: engine.RecomputeAuto,
 			OneOf: []string{engine.RecomputeAuto, engine.RecomputeNone, engine.RecomputeLayers},
@@ -60,19 +58,15 @@ func (b *backend) bind(req *kernels.BindRequest) (*engine.Engine, *workers.Pool,
 	if err := config.Decode(req.Settings.Config, &settings); err != nil {
 		return nil, nil, err
 	}
-	o := engine.Options{Recompute: settings.Recompute, MicroBatch: settings.MicroBatchTokens, AvailableMemory: availableMemory()}
+	o := engine.Options{
+		Recompute: settings.Recompute, MicroBatch: settings.MicroBatchTokens,
+		MemoryBytes: req.Limits.MemoryBytes, AvailableMemory: availableMemory(),
+	}
 	switch {
 	case settings.Threads < 0 || settings.Threads > 4096:
-		return nil, nil, config.Errorf([]string{"threads"}, "%d threads", settings.Threads)
+		return nil, nil, config.Errorf([]string{"threads"}, "%d threads; 1 to 4096 can be asked for, 0 takes every core", settings.Threads)
 	case settings.MicroBatchTokens < 0 || settings.MicroBatchTokens > 1<<24:
-		return nil, nil, config.Errorf([]string{"micro_batch_tokens"}, "%d tokens", settings.MicroBatchTokens)
-	}
-	var err error
-	if o.MemoryBytes, err = config.ParseBytes(settings.MemoryLimit); err != nil {
-		return nil, nil, config.Errorf([]string{"memory_limit"}, "%v", err)
-	}
-	if l := req.Limits.MemoryBytes; l > 0 && (o.MemoryBytes == 0 || l < o.MemoryBytes) {
-		o.MemoryBytes = l
+		return nil, nil, config.Errorf([]string{"micro_batch_tokens"}, "%d tokens; 1 to %d can be asked for, 0 chooses", settings.MicroBatchTokens, 1<<24)
 	}
 	p := workers.New(settings.Threads)
 	e, err := engine.Bind(req, o, p)

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"runtime"
 
 	"github.com/honeml/hone/sdk/fault"
@@ -76,7 +77,18 @@ func (e *Engine) plan(full *diff.Schedule, kernelOf []kernel) error {
 	return nil
 }
 
-func bytesText(n int64) string { return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30)) }
+// bytesText is a size, rounded up, so that a limit of that text is enough.
+func bytesText(n int64) string {
+	for _, u := range []struct {
+		name  string
+		bytes float64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}} {
+		if float64(n) >= u.bytes {
+			return fmt.Sprintf("%.2f %s", math.Ceil(100*float64(n)/u.bytes)/100, u.name)
+		}
+	}
+	return fmt.Sprintf("%.0f KiB", math.Ceil(float64(n)/(1<<10)))
+}
 
 // held is the type in which matrices of frozen weights are held.
 func (e *Engine) held() (string, error) {
