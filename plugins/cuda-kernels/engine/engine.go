@@ -56,7 +56,8 @@ type Engine struct {
 	arena   device.Pointer // 0 before Load
 	staging *staging
 	results *results
-	stepped bool // a step was done, so there are gradients
+	watch   func(n node, c *call) // for tests: sees what each node made in a forward pass
+	stepped bool                  // a step was done, so there are gradients
 	weight  float64
 }
 

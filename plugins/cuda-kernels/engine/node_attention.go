@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/honeml/hone/plugins/cuda-kernels/attention"
+	"github.com/honeml/hone/plugins/cuda-kernels/rows"
 	"github.com/honeml/hone/sdk/graph"
 )
 
@@ -12,11 +15,17 @@ type attentionNode struct {
 	kernel       *attention.Attention
 	decoder      *attention.Decoder // nil without generation
 	keys, values int                // slots of the cache
+	add          *rows.Scale        // of a gradient that stands apart first; or nil
 }
 
 func newAttention(b base, o *graph.Attention) *attentionNode {
 	spec := attention.Spec{Op: *o, Type: b.inType(0), Shared: b.e.options.SharedBytes}
 	n := &attentionNode{base: b, op: o, kernel: attention.New(&b.e.set, spec)}
+	for i := range n.node.Inputs {
+		if n.again(i) {
+			n.add = rows.NewScale(&b.e.set, b.inType(0), b.inType(0))
+		}
+	}
 	if b.e.phases.GenerateSequences > 0 {
 		n.decoder = attention.NewDecoder(&b.e.set, spec)
 		n.keys = b.e.addCache(o.KVHeads*o.KeyWidth, b.inType(1))
@@ -25,12 +34,19 @@ func newAttention(b base, o *graph.Attention) *attentionNode {
 	return n
 }
 
+// again reports whether an input is the value of an earlier one: queries that are keys
+// too. The kernels write the gradients of all inputs at once, so its gradient stands
+// apart and is added.
+func (n *attentionNode) again(input int) bool {
+	return slices.Contains(n.node.Inputs[:input], n.node.Inputs[input])
+}
+
 func (n *attentionNode) auxBytes(rows int) int64 { return n.kernel.LogSumBytes(rows) }
 
-func (n *attentionNode) scratchBytes(rows int) int64 {
+func (n *attentionNode) scratchBytes(rowCount int) int64 {
 	total := int64(0)
 	if n.step != nil {
-		total = n.kernel.Workspace(rows)
+		total = n.kernel.Workspace(rowCount)
 	}
 	if p := n.e.phases; p.GenerateSequences > 0 {
 		// A request may have fewer sequences, whose keys are then cut finer.
@@ -38,7 +54,13 @@ func (n *attentionNode) scratchBytes(rows int) int64 {
 			total = max(total, n.decoder.Workspace(attention.Cache{Sequences: sequences, Capacity: p.GenerateLength}))
 		}
 	}
-	return need(total)
+	total = need(total)
+	for i := range n.node.Inputs {
+		if n.again(i) {
+			total += need(int64(rowCount) * int64(n.inWidth(i)) * n.inType(i).Size())
+		}
+	}
+	return total
 }
 
 func (n *attentionNode) inputs(c *call) attention.Inputs {
@@ -69,10 +91,21 @@ func (n *attentionNode) forward(c *call) {
 }
 
 func (n *attentionNode) backward(c *call) {
-	gradient := func(i int) attention.Gradient { return attention.Gradient{To: c.dIn[i], Add: c.accumulate[i]} }
-	to := attention.Gradients{Q: gradient(0), K: gradient(1), V: gradient(2)}
-	if n.trained(n.op.Sinks) {
-		to.Sinks = n.e.gradient(n.op.Sinks)
+	var to [3]attention.Gradient
+	for i := range to {
+		to[i] = attention.Gradient{To: c.dIn[i], Add: c.accumulate[i]}
+		if c.dIn[i] != 0 && n.again(i) {
+			to[i] = attention.Gradient{To: c.take(int64(c.rows) * int64(n.inWidth(i)) * n.inType(i).Size())}
+		}
 	}
-	n.kernel.Backward(c.q, c.rows, n.inputs(c), n.outputs(c), c.dOut[0], to, c.take(n.kernel.Workspace(c.rows)))
+	gradients := attention.Gradients{Q: to[0], K: to[1], V: to[2]}
+	if n.trained(n.op.Sinks) {
+		gradients.Sinks = n.e.gradient(n.op.Sinks)
+	}
+	n.kernel.Backward(c.q, c.rows, n.inputs(c), n.outputs(c), c.dOut[0], gradients, c.take(n.kernel.Workspace(c.rows)))
+	for i := range to {
+		if to[i].To != c.dIn[i] {
+			n.add.Add(c.q, int64(c.rows)*int64(n.inWidth(i)), c.dIn[i], to[i].To, 1)
+		}
+	}
 }

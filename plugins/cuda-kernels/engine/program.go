@@ -124,7 +124,11 @@ func (e *Engine) run(p *program, c call, loss func()) {
 		switch s.kind {
 		case diff.Forward:
 			c.q.At(s.node.name())
-			s.node.forward(e.call(s, c))
+			ready := e.call(s, c)
+			s.node.forward(ready)
+			if e.watch != nil {
+				e.watch(s.node, ready)
+			}
 		case diff.Backward:
 			c.q.At(s.node.name() + ", backward")
 			s.node.backward(e.call(s, c))

@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/graphtest"
+	"github.com/honeml/hone/sdk/graph/interp"
+	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/trained"
+	"github.com/honeml/hone/sdk/weights/dtype"
+	"github.com/honeml/hone/sdk/weights/halffloat"
+	"github.com/honeml/hone/sdk/weights/safetensors"
+	"github.com/honeml/hone/sdk/weights/tensorfile"
+)
+
+// openGPU gives a test the first GPU, or skips it.
+func openGPU(t *testing.T) *device.GPU {
+	t.Helper()
+	gpu, err := device.Open(device.Options{})
+	if err != nil && os.Getenv("HONE_TEST_GPU") == "" {
+		t.Skipf("no GPU: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := gpu.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return gpu
+}
+
+// writeCheckpoint writes the parameters that have a source.
+func writeCheckpoint(t *testing.T, c *graphtest.Case) string {
+	t.Helper()
+	var specs []tensorfile.Spec
+	for _, p := range c.Graph.Params {
+		if p.Source != nil {
+			shape := p.Shape
+			if p.Role == graph.RoleConv && len(shape) == 2 {
+				shape = []int{shape[0], 1, shape[1]}
+			}
+			specs = append(specs, tensorfile.Spec{Name: p.Name, DType: dtype.F32, Shape: shape})
+		}
+	}
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	w, err := safetensors.Create(path, specs, safetensors.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for _, p := range c.Graph.Params {
+		if p.Source == nil {
+			continue
+		}
+		data := make([]byte, 4*p.Elements())
+		halffloat.EncodeFloat32(data, narrow(c.Values[p.ID]))
+		out, err := w.Tensor(p.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func narrow(x []float64) []float32 {
+	out := make([]float32, len(x))
+	for i, v := range x {
+		out[i] = float32(v)
+	}
+	return out
+}
+
+// bindCase binds and loads a random case.
+func bindCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string) *Engine {
+	t.Helper()
+	e, err := Bind(&kernels.BindRequest{
+		Graph: c.Graph,
+		Settings: kernels.Settings{
+			Adapter: c.Adapter, Seed: c.Seed, Precision: precision, MaxLength: 16,
+			Optimizer: kernels.Optimizer{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8},
+		},
+		Phases: kernels.Phases{Train: true, Score: true},
+	}, Options{Recompute: RecomputeNone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Load(t.Context(), &kernels.LoadRequest{Checkpoint: []string{writeCheckpoint(t, c)}}, gpu, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.Graph.Params {
+		switch {
+		case p.Source != nil:
+		case p.Trainable:
+			err = store{e}.Write(p, trained.Value, 0, narrow(c.Values[p.ID]))
+		default:
+			at, kind := e.target(p)
+			data := make([]byte, int64(p.Elements())*kind.Size())
+			encode(data, narrow(c.Values[p.ID]), kind)
+			err = e.do(func() error { e.q.Upload(at, data); return nil })
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.do(func() error { e.copyParameters(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+var roundings = map[string]func(float64) float64{"fp32": interp.Float32, "bf16": interp.BFloat16, "fp16": interp.Float16}
+
+// rounded is the values of a case's parameters as the GPU holds them.
+func rounded(c *graphtest.Case, precision string) interp.Params {
+	return func(id graph.ParamID) []float64 {
+		if !isMatrix(c.Graph.Params[id]) {
+			return c.Values[id]
+		}
+		out := make([]float64, len(c.Values[id]))
+		for i, v := range c.Values[id] {
+			out[i] = roundings[precision](v)
+		}
+		return out
+	}
+}
+
+// off is how far got is from want, by the norm of want.
+func off(got []float32, want []float64) float64 {
+	var difference, size float64
+	for i, w := range want {
+		d := float64(got[i]) - w
+		difference += d * d
+		size += w * w
+	}
+	if size == 0 {
+		return math.Sqrt(difference)
+	}
+	return math.Sqrt(difference / size)
+}
+
+// TestEveryValue compares what each node of random graphs gives with the interpreter.
+func TestEveryValue(t *testing.T) {
+	gpu := openGPU(t)
+	limits := map[string]float64{"fp32": 1e-3, "bf16": 0.25, "fp16": 0.05}
+	for precision, limit := range limits {
+		for seed := range uint64(30) {
+			t.Run(fmt.Sprint(precision, " ", seed), func(t *testing.T) {
+				c := graphtest.Random(rand.New(rand.NewPCG(7, seed)), graphtest.Options{})
+				e := bindCase(t, gpu, c, precision)
+				defer func() { _ = e.gpu.Do(func() error { return gpu.Free(e.arena) }) }()
+				run, err := interp.New(c.Graph, rounded(c, precision), c.Batch, interp.Options{Adapter: c.Adapter, Round: roundings[precision]})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := run.Forward(); err != nil {
+					t.Skip(err)
+				}
+				e.watch = func(n node, call *call) { compareNode(t, e, run, c, n, call, limit) }
+				if _, err := e.Score(t.Context(), c.Adapter, c.Batch); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+	}
+}
+
+// compareNode compares the outputs of one node.
+func compareNode(t *testing.T, e *Engine, run *interp.Run, c *graphtest.Case, n node, call *call, limit float64) {
+	t.Helper()
+	if t.Failed() {
+		return // what follows has its error
+	}
+	for _, g := range c.Graph.Nodes {
+		if g.Name != n.name() {
+			continue
+		}
+		for k, v := range g.Outputs {
+			kind, count := e.typeOf(v), c.Batch.Tokens()*c.Graph.Values[v].Width*c.Graph.Values[v].Slots
+			data := make([]byte, int64(count)*kind.Size())
+			e.q.Download(data, call.out[k])
+			if d := off(widen(data, kind), run.Value(v)); !(d <= limit) {
+				t.Errorf("%s %s, output %d, is off by %.2g of its norm: %v, want %v\n%+v", g.Op.Name(), g.Name, k, d,
+					widen(data, kind)[:min(8, count)], run.Value(v)[:min(8, count)], g.Op)
+			}
+		}
+	}
+}
