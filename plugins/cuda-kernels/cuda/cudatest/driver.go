@@ -157,6 +157,9 @@ func answer(call Call) uintptr {
 // does not know where C's memory is.
 func at[T any](address uintptr) *T { return *(**T)(unsafe.Pointer(&address)) }
 
+// Memory is so many bytes of the device at an address that a kernel was given.
+func Memory(address uint64, n int) []byte { return memory(uintptr(address), uintptr(n)) }
+
 // memory is so many bytes at an address.
 func memory(address, n uintptr) []byte { return unsafe.Slice(at[byte](address), n) }
 
