@@ -27,9 +27,16 @@ func (r *recording) add(name string) {
 	}
 }
 
+// shownNames is how many kernels' names stand for a graph.
+const shownNames = 8
+
 // String says in a message what a graph is.
 func (r *recording) String() string {
-	return fmt.Sprintf("a graph of %d launches (%s)", r.count, strings.Join(r.names, ", "))
+	names := strings.Join(r.names[:min(len(r.names), shownNames)], ", ")
+	if more := len(r.names) - shownNames; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("a graph of %d launches (%s)", r.count, names)
 }
 
 // A Graph is recorded work.

@@ -221,6 +221,28 @@ func TestGraphs(t *testing.T) {
 	})
 }
 
+func TestAGraphOfManyKernelsIsNamedInShort(t *testing.T) {
+	fake := newFake(t)
+	do(t, fake, func(c *cuda.Context) error {
+		_, s := function(t, c, "nothing")
+		g, err := s.Capture(func() error {
+			for _, name := range strings.Split("a b c d e f g h i j", " ") {
+				s.Note(name)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		fake.Answer("cuGraphInstantiateWithFlags", 1)
+		_, err = g.Instantiate()
+		if err == nil || !strings.Contains(err.Error(), "of a graph of 10 launches (a, b, c, d, e, f, g, h and 2 more):") {
+			t.Errorf("got %v", err)
+		}
+		return nil
+	})
+}
+
 func TestCapturesThatFail(t *testing.T) {
 	fake := newFake(t)
 	thread := newThread(t, open(t, fake))
