@@ -420,7 +420,7 @@ func testWrongLaunch(g *gpu) {
 func testBrokenPTX(g *gpu) {
 	text := bytes.Replace(kernels, []byte("fma.rn.f32"), []byte("fma.xy.f32"), 1)
 	_, err := g.LoadModule("broken.ptx", text)
-	if !errors.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), "line 3") {
+	if !errors.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), "line 28") {
 		g.t.Errorf("got %v", err)
 	}
 	g.t.Log(err)
