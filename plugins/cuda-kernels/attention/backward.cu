@@ -85,22 +85,27 @@ attention_keys(const T *q, const T *k, const T *v, const T *dy, const float *log
             add_rows<1, QUERIES / 8, KEY_COLUMNS / 16, KEY_STRIDE>(p, k_lane, q_tile + lane_b<KEY_STRIDE>());
             add_rows<1, QUERIES / 8, VALUE_COLUMNS / 16, VALUE_STRIDE>(ds, v_lane, dy_tile + lane_b<VALUE_STRIDE>());
             const float *numbers = reinterpret_cast<const float *>(pool + (stage - k_tile) + QUERIES * (KEY_STRIDE + VALUE_STRIDE) * 2);
-            bool edge = row0 < warp_key + 15 || row0 + QUERIES - 1 > whole_to;
+            prepare_all(p);
+            if (row0 < warp_key + 15 || row0 + QUERIES - 1 > whole_to) {
 #pragma unroll
-            for (int n = 0; n < QUERIES / 8; n++)
+                for (int n = 0; n < QUERIES / 8; n++)
 #pragma unroll
-                for (int i = 0; i < 2; i++) {
-                    int column = n * 8 + (lane & 3) * 2 + i, row = row0 + column;
-                    float shift = numbers[column] * LOG2E, d = numbers[QUERIES + column];
-#pragma unroll
-                    for (int half = 0; half < 2; half++) {
-                        float s = prepare(p[0][n][2 * half + i]);
-                        bool hidden = edge && (row < key[half] || row > last[half]);
-                        float x = hidden ? 0.0f : exp2_fast(s * FACTOR - shift);
-                        p[0][n][2 * half + i] = x;
-                        ds[0][n][2 * half + i] = x * (ds[0][n][2 * half + i] - d) * slope(s);
+                    for (int i = 0; i < 4; i++) {
+                        int row = row0 + n * 8 + (lane & 3) * 2 + (i & 1);
+                        if (row < key[i >> 1] || row > last[i >> 1]) p[0][n][i] = -HONE_INFINITY;
                     }
+            }
+#pragma unroll
+            for (int n = 0; n < QUERIES / 8; n++) {
+                int column = n * 8 + (lane & 3) * 2;
+                Vec<float, 2> shift = load<2>(numbers + column), d = load<2>(numbers + QUERIES + column);
+#pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    float s = p[0][n][i], x = exp2_fast(s * FACTOR - shift.v[i & 1] * LOG2E);
+                    p[0][n][i] = x;
+                    ds[0][n][i] = x * (ds[0][n][i] - d.v[i & 1]) * slope(s);
                 }
+            }
             fragments(a, p);
             add_columns<1, DV_TILES8, QUERIES / 16, VALUE_STRIDE>(dv_acc, a, dy_tile + lane_a<VALUE_STRIDE>() + part * (DV_TILES8 * 16));
             fragments(a, ds);
@@ -173,17 +178,26 @@ attention_queries(const T *q, const T *k, const T *v, const T *dy, const float *
             clear(ds);
             add_rows<QUERY_TILES, KEYS / 8, KEY_COLUMNS / 16, KEY_STRIDE>(p, q_lane, k_tile + lane_b<KEY_STRIDE>());
             add_rows<QUERY_TILES, KEYS / 8, VALUE_COLUMNS / 16, VALUE_STRIDE>(ds, dy_lane, v_tile + lane_b<VALUE_STRIDE>());
-            bool edge = key + KEYS - 1 > warp_row || key < whole_from;
+            prepare_all(p);
+            if (key + KEYS - 1 > warp_row || key < whole_from) {
+                int row = warp_row + (lane >> 2), column = key + (lane & 3) * 2;
+#pragma unroll
+                for (int m = 0; m < QUERY_TILES; m++)
+#pragma unroll
+                    for (int n = 0; n < KEYS / 8; n++)
+#pragma unroll
+                        for (int i = 0; i < 4; i++) {
+                            int at = column + n * 8 + (i & 1);
+                            if (at > row + m * 16 + (i >> 1) * 8 || at < first[m][i >> 1]) p[m][n][i] = -HONE_INFINITY;
+                        }
+            }
 #pragma unroll
             for (int m = 0; m < QUERY_TILES; m++)
 #pragma unroll
                 for (int n = 0; n < KEYS / 8; n++)
 #pragma unroll
                     for (int i = 0; i < 4; i++) {
-                        int column = key + n * 8 + (lane & 3) * 2 + (i & 1), row = warp_row + m * 16 + (i >> 1) * 8 + (lane >> 2);
-                        float s = prepare(p[m][n][i]);
-                        bool hidden = edge && (column > row || column < first[m][i >> 1]);
-                        float x = hidden ? 0.0f : exp2_fast(s * FACTOR - shift[m][i >> 1]);
+                        float s = p[m][n][i], x = exp2_fast(s * FACTOR - shift[m][i >> 1]);
                         ds[m][n][i] = x * (ds[m][n][i] - d[m][i >> 1]) * slope(s);
                     }
             u32 a[QUERY_TILES][KEYS / 16][4];

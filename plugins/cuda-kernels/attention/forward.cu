@@ -68,11 +68,10 @@ attention_forward(const T *q, const T *k, const T *v, const float *sinks, const 
     v += head / GROUP * VALUE_WIDTH;
 
     load_tile<QUERIES, KEY_WIDTH, KEY_COLUMNS, THREADS>(q_tile, q, HEADS * KEY_WIDTH, row0, rows);
-    int begin = first_key(row0, doc_start[row0]);
+    int begin = begin_of(doc_start, row0, rows);
     load_tile<KEYS, KEY_WIDTH, KEY_COLUMNS, THREADS>(k_tile, k, KV_HEADS * KEY_WIDTH, begin, rows);
     commit();
 
-    int first[QUERY_TILES][2];
     float most[QUERY_TILES][2], sum[QUERY_TILES][2];
     float acc[QUERY_TILES][VALUE_TILES8][4];
     clear(acc);
@@ -80,15 +79,13 @@ attention_forward(const T *q, const T *k, const T *v, const float *sinks, const 
     for (int m = 0; m < QUERY_TILES; m++)
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            int r = min(warp_row + m * 16 + half * 8 + (lane >> 2), rows - 1);
-            first[m][half] = first_key(r, doc_start[r]);
             // A sink is a score that each row has seen from the start; one lane of
             // four counts it.
             most[m][half] = SINKS ? sinks[head] * (LOG2E / FACTOR) : -HONE_INFINITY;
             sum[m][half] = SINKS && (lane & 3) == 0 ? 1.0f : 0.0f;
         }
     int warp_last = min(warp_row + 16 * QUERY_TILES, rows) - 1;
-    int warp_first = __shfl_sync(0xffffffffu, first[0][0], 0), whole_from = __shfl_sync(0xffffffffu, first[QUERY_TILES - 1][1], 31);
+    int warp_first = begin_of(doc_start, warp_row, rows), whole_from = begin_of(doc_start, warp_row + 16 * QUERY_TILES - 1, rows);
 
     u32 q_lane = q_tile + (threadIdx.x >> 5) * (16 * QUERY_TILES * KEY_STRIDE * 2) + lane_a<KEY_STRIDE>();
     u32 k_lane = k_tile + lane_b<KEY_STRIDE>(), v_lane = v_tile + lane_a<VALUE_STRIDE>();
@@ -102,17 +99,24 @@ attention_forward(const T *q, const T *k, const T *v, const float *sinks, const 
         if (seen) {
             clear(s);
             add_rows<QUERY_TILES, KEY_TILES8, KEY_COLUMNS / 16, KEY_STRIDE>(s, q_lane, k_lane);
-            bool edge = key + KEYS - 1 > warp_row || key < whole_from;
+            prepare_all(s);
+            if (key + KEYS - 1 > warp_row || key < whole_from) {
+                int row = warp_row + (lane >> 2), column = key + (lane & 3) * 2;
 #pragma unroll
-            for (int m = 0; m < QUERY_TILES; m++)
+                for (int m = 0; m < QUERY_TILES; m++)
 #pragma unroll
-                for (int n = 0; n < KEY_TILES8; n++)
+                    for (int half = 0; half < 2; half++) {
+                        // Read again: such tiles are few, registers fewer.
+                        int r = row + m * 16 + half * 8, first = begin_of(doc_start, r, rows);
 #pragma unroll
-                    for (int i = 0; i < 4; i++) {
-                        int column = key + n * 8 + (lane & 3) * 2 + (i & 1), row = warp_row + m * 16 + (i >> 1) * 8 + (lane >> 2);
-                        float x = prepare(s[m][n][i]);
-                        s[m][n][i] = edge && (column > row || column < first[m][i >> 1]) ? -HONE_INFINITY : x;
+                        for (int n = 0; n < KEY_TILES8; n++)
+#pragma unroll
+                            for (int i = 0; i < 2; i++) {
+                                int at = column + n * 8 + i;
+                                if (at > r || at < first) s[m][n][2 * half + i] = -HONE_INFINITY;
+                            }
                     }
+            }
         }
         wait<0>();
         __syncthreads(); // the values are here, and nobody reads the keys

@@ -20,6 +20,12 @@ __device__ __forceinline__ int first_key(int row, int start) {
     return first;
 }
 
+// begin_of is first_key of a row that may be past the last one.
+__device__ __forceinline__ int begin_of(const int *doc_start, int row, int rows) {
+    row = min(row, rows - 1);
+    return first_key(row, doc_start[row]);
+}
+
 // last_query is the last row that sees the key in a row; the first is the row
 // itself. It does not fall from one row to the next.
 __device__ __forceinline__ int last_query(int row, int start, int end) {

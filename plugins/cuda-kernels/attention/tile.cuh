@@ -24,17 +24,30 @@ template <int STRIDE> __device__ __forceinline__ u32 lane_b() {
     return (((lane & 7) + (lane >> 4) * 8) * STRIDE + ((lane >> 3) & 1) * 8) * 2;
 }
 
-// load_tile copies ROWS rows, from row on, of a head's columns, with zeros for
-// rows that are not below limit and columns that are not below WIDTH.
+// load_tile starts the copy of ROWS rows, from row on, of a head's columns, with
+// zeros for rows that are not below limit and columns that are not below WIDTH.
+// A copy of no bytes reads nothing, so its address need not exist.
 template <int ROWS, int WIDTH, int COLUMNS, int THREADS>
 __device__ __forceinline__ void load_tile(u32 to, const T *from, int pitch, int row, int limit) {
     constexpr int chunks = COLUMNS / 8, stride = COLUMNS + 8;
+    if constexpr (THREADS % chunks == 0) {
+        // A thread's copies are in one column, rows apart by a constant.
+        constexpr int step = THREADS / chunks;
+        int r = threadIdx.x / chunks, c = threadIdx.x % chunks * 8;
+        const T *p = from + i64(row + r) * pitch + c;
+        to += (r * stride + c) * 2;
+        int left = c < WIDTH ? limit - row - r : 0;
 #pragma unroll
-    for (int i = threadIdx.x; i < ROWS * chunks; i += THREADS) {
-        int r = i / chunks, c = i % chunks;
-        bool inside = row + r < limit && c * 8 < WIDTH;
-        const T *p = inside ? from + i64(row + r) * pitch + c * 8 : from;
-        copy16(to + (r * stride + c * 8) * 2, p, inside ? 16 : 0);
+        for (int i = 0; i < (ROWS + step - 1) / step; i++) {
+            if (ROWS % step != 0 && r + i * step >= ROWS) break;
+            copy16(to + i * step * stride * 2, p + i64(i * step) * pitch, i * step < left ? 16 : 0);
+        }
+    } else {
+#pragma unroll
+        for (int i = threadIdx.x; i < ROWS * chunks; i += THREADS) {
+            int r = i / chunks, c = i % chunks * 8;
+            copy16(to + (r * stride + c) * 2, from + i64(row + r) * pitch + c, row + r < limit && c < WIDTH ? 16 : 0);
+        }
     }
 }
 
@@ -117,10 +130,21 @@ __device__ __forceinline__ float prepare(float x) {
     return PREPARED ? x * (SCALE * LOG2E) : x;
 }
 
-// slope is the derivative of the cap, given a prepared score.
+template <int MT, int NT> __device__ __forceinline__ void prepare_all(float (&s)[MT][NT][4]) {
+    if constexpr (PREPARED) {
+#pragma unroll
+        for (int m = 0; m < MT; m++)
+#pragma unroll
+            for (int n = 0; n < NT; n++)
+#pragma unroll
+                for (int i = 0; i < 4; i++) s[m][n][i] = prepare(s[m][n][i]);
+    }
+}
+
+// slope is the derivative of the cap, given a prepared score; 0 at −∞.
 __device__ __forceinline__ float slope(float score) {
     if (!CAPPED) return 1.0f;
-    float t = score * (1.0f / (CAP_OR_ONE * LOG2E));
+    float t = fmaxf(score * (1.0f / (CAP_OR_ONE * LOG2E)), -1.0f);
     return 1.0f - t * t;
 }
 
