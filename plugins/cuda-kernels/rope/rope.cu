@@ -82,7 +82,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     i64 first = i64(blockIdx.x) * ROWS;
     int count = int(min(i64(ROWS), rows - first));
 #if TABLE
-    __shared__ alignas(16) float cosines[ROWS * HALF], sines[ROWS * HALF];
+    alignas(16) __shared__ float cosines[ROWS * HALF], sines[ROWS * HALF];
     for (int i = threadIdx.x; i < count * HALF; i += THREADS)
         turn(position[first + i / HALF], freq[i % HALF], sign, cosines[i], sines[i]);
     __syncthreads();
