@@ -286,6 +286,9 @@ func (a *attempt) train(ctx context.Context) error {
 	// At the beginning, and where a run was stopped before the evaluation that was
 	// due.
 	if a.evaluationDue() && a.scored != a.done {
+		if err := a.recordAgain(); err != nil {
+			return err
+		}
 		if err := a.evaluate(ctx); err != nil {
 			return err
 		}
@@ -314,6 +317,27 @@ func (a *attempt) train(ctx context.Context) error {
 		}
 		if stopped && !end {
 			return ErrInterrupted
+		}
+	}
+	return nil
+}
+
+// recordAgain gives the records of the last step to the journal once more, before
+// others of this step: a reader keeps those of the highest attempt alone.
+func (a *attempt) recordAgain() error {
+	if a.done == 0 {
+		return nil
+	}
+	if err := a.Journal.Sync(); err != nil {
+		return err
+	}
+	latest, err := metrics.Latest(a.Dir.Join(rundir.MetricsFile))
+	if err != nil {
+		return err
+	}
+	for _, r := range latest {
+		if r.Step == a.done {
+			a.Journal.Append(r)
 		}
 	}
 	return nil

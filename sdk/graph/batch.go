@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // A Batch is a micro-batch: T tokens of one or more documents laid end to end.
@@ -32,19 +33,19 @@ func (b *Batch) TotalWeight() float64 {
 // Append lays a document of ids at the end of b, with the weight of each token's
 // prediction. The first weight is taken as 0.
 func (b *Batch) Append(sample int32, ids []int32, weight []float32) {
-	start := int32(len(b.ID))
-	end := start + int32(len(ids))
-	for i, id := range ids {
-		b.ID = append(b.ID, id)
-		b.Position = append(b.Position, int32(i))
-		b.DocStart = append(b.DocStart, start)
-		b.DocEnd = append(b.DocEnd, end)
-		b.Sample = append(b.Sample, sample)
-		w := weight[i]
-		if i == 0 {
-			w = 0
-		}
-		b.Weight = append(b.Weight, w)
+	start, n := len(b.ID), len(ids)
+	end := start + n
+	b.ID = append(b.ID, ids...)
+	b.Weight = append(b.Weight, weight[:n]...)
+	for _, s := range []*[]int32{&b.Position, &b.DocStart, &b.DocEnd, &b.Sample} {
+		*s = slices.Grow(*s, n)[:end]
+	}
+	for i := range n {
+		t := start + i
+		b.Position[t], b.DocStart[t], b.DocEnd[t], b.Sample[t] = int32(i), int32(start), int32(end), sample
+	}
+	if n > 0 {
+		b.Weight[start] = 0
 	}
 }
 

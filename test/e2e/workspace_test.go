@@ -70,6 +70,7 @@ type settings struct {
 	Best            bool
 	Prompt          string
 	Loggers         []string
+	Exports         []string
 	MicroBatch      int // tokens; 0: the plugin's choice
 }
 
@@ -128,6 +129,9 @@ run "usual" {
   }
   {{- range .Loggers}}
   logger "{{.}}" {}
+  {{- end}}
+  {{- range .Exports}}
+  export "{{.}}" {}
   {{- end}}
 }
 `))
