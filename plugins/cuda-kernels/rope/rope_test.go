@@ -140,35 +140,3 @@ func TestAngles(t *testing.T) {
 		rowstest.Compare(b, fmt.Sprint("cosines and sines, frequency ", freq), y, rotate(s, x, []float32{freq}, places, 1), 1.2e-7)
 	}
 }
-
-func BenchmarkRoPE(b *testing.B) {
-	const rows = 16384
-	for _, s := range []rope.Spec{
-		{Heads: 32, HeadWidth: 128, Pairs: 64, Factor: 1},
-		{Heads: 32, HeadWidth: 128, Pairs: 64, Factor: 1, Interleaved: true},
-		{Heads: 8, HeadWidth: 128, Pairs: 64, Factor: 1},
-		{Heads: 9, HeadWidth: 64, Pairs: 32, Factor: 1},
-		{Heads: 32, HeadWidth: 96, Pairs: 24, Factor: 1},
-	} {
-		for _, t := range []device.Type{device.BFloat16, device.Float32} {
-			s.Type = t
-			bench := devicetest.Open(b)
-			set := &device.Set{}
-			r := rope.New(set, s)
-			bench.Load(set)
-			n := rows * s.Heads * s.HeadWidth
-			x, y := bench.Upload(t, make([]float32, n)), bench.Upload(t, make([]float32, n))
-			freq, position := bench.Upload(device.Float32, frequencies(s.Pairs)), bench.UploadInts(positions(rows))
-			name := fmt.Sprintf("%dx%dx%d of %d/%v", rows, s.Heads, s.HeadWidth, 2*s.Pairs, t)
-			if s.Interleaved {
-				name += "/interleaved"
-			}
-			b.Run(name, func(b *testing.B) {
-				rowstest.Rate(b, bench, 2*int64(n)*t.Size(), func() { r.Forward(bench.Queue, rows, y, x, freq, position) })
-			})
-			b.Run(name+"/in place", func(b *testing.B) {
-				rowstest.Rate(b, bench, 2*int64(n)*t.Size(), func() { r.Forward(bench.Queue, rows, x, x, freq, position) })
-			})
-		}
-	}
-}

@@ -54,6 +54,8 @@ func TestEmbed(t *testing.T) {
 		})
 }
 
+const jointRows = 7
+
 // joint is a concat, or without repeats a split.
 type joint struct {
 	groups int
@@ -115,11 +117,12 @@ func (j joint) cut(n, i int, whole []float64) []float64 {
 	return out
 }
 
-func (j joint) size(n, i int) int {
+// size is the numbers of part i in so many rows.
+func (j joint) size(i int) int {
 	if j.repeat != nil && j.repeat[i] {
-		return n * j.widths[i]
+		return jointRows * j.widths[i]
 	}
-	return n * j.groups * j.widths[i]
+	return jointRows * j.groups * j.widths[i]
 }
 
 func wide(b rowstest.Buffer) []float64 {
@@ -147,13 +150,13 @@ func TestSplit(t *testing.T) {
 	}
 	each(t, cases, func(set *device.Set, j joint) *rows.Split { return rows.NewSplit(set, j.groups, j.widths, j.of) },
 		func(b *devicetest.Bench, j joint, s *rows.Split) {
-			const n = 7
+			const n = jointRows
 			name := fmt.Sprintf("%+v: ", j)
 			x := rowstest.Random(b, j.of, n*j.whole(), 1)
 			var y []rowstest.Buffer
 			var pointers []device.Pointer
 			for i := range j.widths {
-				y = append(y, rowstest.Empty(b, j.of, j.size(n, i)))
+				y = append(y, rowstest.Empty(b, j.of, j.size(i)))
 				pointers = append(pointers, y[i].Pointer)
 			}
 			s.Forward(b.Queue, n, pointers, x.Pointer)
@@ -165,7 +168,7 @@ func TestSplit(t *testing.T) {
 				for _, accumulate := range []bool{false, true} {
 					var parts [][]float64
 					for i := range j.widths {
-						dy := rowstest.Random(b, j.of, j.size(n, i), uint64(10+i))
+						dy := rowstest.Random(b, j.of, j.size(i), uint64(10+i))
 						parts, pointers[i] = append(parts, wide(dy)), dy.Pointer
 					}
 					if missing {
@@ -193,12 +196,12 @@ func TestConcat(t *testing.T) {
 	each(t, cases, func(set *device.Set, j joint) *rows.Concat {
 		return rows.NewConcat(set, j.groups, j.widths, j.repeat, j.of)
 	}, func(b *devicetest.Bench, j joint, k *rows.Concat) {
-		const n = 7
+		const n = jointRows
 		name := fmt.Sprintf("%+v: ", j)
 		var parts [][]float64
 		var pointers []device.Pointer
 		for i := range j.widths {
-			x := rowstest.Random(b, j.of, j.size(n, i), uint64(10+i))
+			x := rowstest.Random(b, j.of, j.size(i), uint64(10+i))
 			parts, pointers = append(parts, wide(x)), append(pointers, x.Pointer)
 		}
 		y := rowstest.Empty(b, j.of, n*j.whole())
@@ -211,7 +214,7 @@ func TestConcat(t *testing.T) {
 			var flags []bool
 			for i := range j.widths {
 				flags = append(flags, accumulate)
-				dx = append(dx, rowstest.Result(b, j.of, j.size(n, i), accumulate))
+				dx = append(dx, rowstest.Result(b, j.of, j.size(i), accumulate))
 				pointers[i] = dx[i].Pointer
 			}
 			unwanted := len(dx) - 1

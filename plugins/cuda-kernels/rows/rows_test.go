@@ -17,14 +17,14 @@ var widths = []int{1, 3, 6, 12, 40, 257, 576}
 // exact is the slack where the only arithmetic is a sum of two numbers.
 const exact = 1e-6
 
-// each makes a kernel for each case, loads them together and runs each.
-func each[C, K any](t *testing.T, cases []C, make func(*device.Set, C) K, run func(*devicetest.Bench, C, K)) {
+// each asks for a kernel for each case, loads them together and runs each.
+func each[C, K any](t *testing.T, cases []C, ask func(*device.Set, C) K, run func(*devicetest.Bench, C, K)) {
 	t.Helper()
 	b := devicetest.Open(t)
 	set := &device.Set{}
 	var kernels []K
 	for _, c := range cases {
-		kernels = append(kernels, make(set, c))
+		kernels = append(kernels, ask(set, c))
 	}
 	b.Load(set)
 	for i, c := range cases {

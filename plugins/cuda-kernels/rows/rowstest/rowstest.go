@@ -5,7 +5,6 @@ package rowstest
 import (
 	"math"
 	"math/rand/v2"
-	"testing"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/device/devicetest"
@@ -86,13 +85,4 @@ func Same(b *devicetest.Bench, what string, x, y Buffer) {
 			b.Fatalf("%s[%d]: %v, then %v", what, i, first[i], second[i])
 		}
 	}
-}
-
-// Rate reports the bytes a second of what f launches, each time moving so many.
-func Rate(b *testing.B, bench *devicetest.Bench, bytes int64, f func()) {
-	b.Helper()
-	for b.Loop() {
-		b.ReportMetric(float64(bytes)/bench.Seconds(20, f)/1e9, "GB/s")
-	}
-	b.ReportMetric(0, "ns/op")
 }
