@@ -58,7 +58,11 @@ func (c *client) plan(
 }
 
 func (c *client) Load(ctx context.Context, req *LoadRequest, progress func(done, total int64)) error {
-	stream, err := c.rpc.Load(ctx, &pb.LoadRequest{Checkpoint: req.Checkpoint, Adapter: req.Adapter})
+	m := &pb.LoadRequest{Checkpoint: req.Checkpoint, Adapter: req.Adapter}
+	if r := req.Random; r != nil {
+		m.Random = &pb.RandomWeights{Seed: r.Seed, StdDev: r.StdDev}
+	}
+	stream, err := c.rpc.Load(ctx, m)
 	if err != nil {
 		return wire.FromStatus(err)
 	}

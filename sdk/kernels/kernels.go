@@ -26,8 +26,8 @@ import (
 //     phases that the run will go through. What it answers is the truth: a run
 //     that starts does not run out of memory later. It may refuse, before any
 //     weight is read.
-//  3. Load, once: reads weights into the bound plan, and a PEFT adapter to start
-//     from, or draws a fresh one.
+//  3. Load, once: reads weights into the bound plan, or draws them, and a PEFT
+//     adapter to start from, or draws a fresh one.
 //  4. Restore, at most once: takes adapters, optimizer and random state from a
 //     checkpoint that Save wrote.
 //  5. Train, Score, Generate, Save and ReadTensor, in any order and number, as
@@ -192,12 +192,24 @@ type Choice struct {
 	Seconds float64 // a step, spent
 }
 
-// A LoadRequest names the files of weights.
+// A LoadRequest says what parameters begin with. Package initial reads it for every
+// backend.
 type LoadRequest struct {
-	Checkpoint []string // paths for weights.Open
+	Checkpoint []string // paths for weights.Open; none where Random is set
+	// Random has the parameters drawn that a checkpoint would hold; nil: they are read.
+	Random *RandomWeights
 	// Adapter is a folder with the files of SavedTensors to start from, such as a
 	// PEFT adapter's; "": a fresh one.
 	Adapter string
+}
+
+// RandomWeights stand in for a checkpoint where only the model's shape matters, as
+// in a benchmark. Matrices are drawn from N(0, StdDev²); vectors are what a model has
+// before training: weights of norms multiply by 1, biases are 0. The draws depend on the
+// seed and the parameter's name alone; package initial defines them.
+type RandomWeights struct {
+	Seed   uint64
+	StdDev float64
 }
 
 // Restored says how exactly a checkpoint was taken.

@@ -106,6 +106,9 @@ func (s *server) Load(req *pb.LoadRequest, stream grpc.ServerStreamingServer[pb.
 	}
 	defer end()
 	in := &LoadRequest{Checkpoint: req.GetCheckpoint(), Adapter: req.GetAdapter()}
+	if r := req.GetRandom(); r != nil {
+		in.Random = &RandomWeights{Seed: r.GetSeed(), StdDev: r.GetStdDev()}
+	}
 	var sendErr error
 	err = s.impl.Load(stream.Context(), in, func(done, total int64) {
 		if sendErr == nil {

@@ -252,6 +252,15 @@ func brokenBackends() map[string]func() *broken {
 				return &kernels.LoadRequest{Checkpoint: r.Checkpoint}
 			}}
 		},
+		"kernels/random-weights": func() *broken { // deaf to the seed
+			return &broken{load: func(r *kernels.LoadRequest) *kernels.LoadRequest {
+				c := *r
+				if r.Random != nil {
+					c.Random = &kernels.RandomWeights{Seed: 5, StdDev: r.Random.StdDev}
+				}
+				return &c
+			}}
+		},
 		"kernels/packing-invariant": func() *broken { // positions go on from one document to the next
 			return &broken{scores: func(b *graph.Batch, p []float32) {
 				for t := range p {

@@ -67,6 +67,16 @@ type fixture struct {
 	values     [][]float64
 	checkpoint string // a folder; its one file is model.safetensors
 	peft       string // a folder with the adapter; "" where the graph has none
+
+	random *kernels.RandomWeights // instead of the files; nil: these
+}
+
+// loadRequest asks for the fixture's weights.
+func (f *fixture) loadRequest() *kernels.LoadRequest {
+	if f.random != nil {
+		return &kernels.LoadRequest{Random: f.random, Adapter: f.peft}
+	}
+	return &kernels.LoadRequest{Checkpoint: []string{f.checkpoint}, Adapter: f.peft}
 }
 
 // trained says what of the kit's model is trained.

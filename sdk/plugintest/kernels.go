@@ -224,7 +224,7 @@ func (k *kernelsKit) load(c *check, b kernels.Backend, f *fixture, change func(*
 	var err error
 	s.plan, err = b.Bind(c, req)
 	c.must(err, "Bind")
-	c.must(b.Load(c, &kernels.LoadRequest{Checkpoint: []string{f.checkpoint}, Adapter: f.peft}, nil), "Load")
+	c.must(b.Load(c, f.loadRequest(), nil), "Load")
 	return s
 }
 

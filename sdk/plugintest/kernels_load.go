@@ -18,6 +18,7 @@ func kernelsLoadRules() []rule[*kernelsKit] {
 		{"kernels/bad-weights-named", "a tensor that is missing or of another shape is refused as bad weights, which name it", kernelsBadWeights},
 		{"kernels/bad-adapter-named", "so is one of an adapter to start from", kernelsBadAdapter},
 		{"kernels/fresh-adapter", "a fresh adapter changes nothing yet: B is zero, A drawn by the seed within PEFT's bounds", kernelsFreshAdapter},
+		{"kernels/random-weights", "random weights are those of package initial, by their seed; with a checkpoint beside them they are refused as bad input", kernelsRandom},
 		{"kernels/read-tensor", "ReadTensor gives what was loaded, and refuses what is not trained", kernelsReadTensor},
 	}
 }
@@ -163,4 +164,22 @@ func kernelsReadTensor(c *check, k *kernelsKit) {
 	c.mustBe(ask("lm_head.weight", kernels.TensorValue), fault.BadInput, "a parameter that is not trained")
 	c.mustBe(ask(trainable, "curvature"), fault.BadInput, "a kind that there is not")
 	c.mustBe(ask(trainable, kernels.TensorGradient), fault.OutOfOrder, "a gradient before the first step")
+}
+
+// kernelsRandom holds a model of drawn weights to the reference's.
+func kernelsRandom(c *check, k *kernelsKit) {
+	f := *k.lora
+	f.peft, f.random = "", &kernels.RandomWeights{Seed: 5, StdDev: 0.2}
+	batch := pack(newDocuments(1, 20)...)
+	want := k.reference(c, &f, nil).score("", batch)[0]
+	limit := allow(k.close.logProb, farthest(k.rounded(c, &f, nil).score("", batch)[0], want))
+	c.logProbsNear(k.open(c, &f, nil).score("", batch)[0], want, limit, "of random weights, the log-probability")
+	f.random = &kernels.RandomWeights{Seed: 6, StdDev: 0.2}
+	if got := k.open(c, &f, nil).score("", batch)[0]; farthest(got, want) <= limit {
+		c.fail("another seed draws the same weights")
+	}
+	err := k.loadOf(c, &kernels.LoadRequest{Checkpoint: []string{k.lora.checkpoint}, Random: f.random})
+	c.mustBe(err, fault.BadInput, "random weights and a checkpoint")
+	err = k.loadOf(c, &kernels.LoadRequest{Random: &kernels.RandomWeights{StdDev: -1}})
+	c.mustBe(err, fault.BadInput, "random weights with a standard deviation of -1")
 }

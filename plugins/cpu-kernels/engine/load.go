@@ -9,24 +9,21 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/dropout"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/initial"
 	"github.com/honeml/hone/sdk/kernels/trained"
-	"github.com/honeml/hone/sdk/weights"
 )
 
-// Load reads the weights and takes the memory that the plan lays out.
+// Load reads the weights, or draws them, and takes the memory that the plan lays out.
 func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, progress func(done, total int64)) error {
 	if e.params != nil {
 		return fault.New(fault.OutOfOrder, "Load came twice")
 	}
-	checkpoint, err := weights.Open(req.Checkpoint...)
+	values, err := initial.Open(e.g, req)
 	if err != nil {
-		return fault.New(fault.BadWeights, "%w", err)
-	}
-	defer checkpoint.Close()
-	l := loader{e: e, checkpoint: checkpoint, progress: progress, params: make([]*matrix, len(e.g.Params))}
-	if err := l.check(); err != nil {
 		return err
 	}
+	defer values.Close()
+	l := loader{e: e, values: values, progress: progress, params: make([]*matrix, len(e.g.Params))}
 	for _, p := range e.g.Params {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -35,8 +32,8 @@ func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, progress fu
 			return err
 		}
 	}
-	if err := checkpoint.Unchanged(); err != nil {
-		return fault.New(fault.BadWeights, "%w", err)
+	if err := values.Unchanged(); err != nil {
+		return err
 	}
 	e.params = l.params
 	e.allocate()
@@ -47,26 +44,11 @@ func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, progress fu
 }
 
 type loader struct {
-	e           *Engine
-	checkpoint  *weights.Checkpoint
-	progress    func(done, total int64)
-	params      []*matrix
-	done, total int64
-}
-
-// check compares every parameter's shape with the checkpoint's before anything
-// is read.
-func (l *loader) check() error {
-	for _, p := range l.e.g.Params {
-		if p.Source == nil {
-			continue
-		}
-		if err := weights.Check(l.checkpoint, p.Source, p.Shape); err != nil {
-			return fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
-		}
-		l.total += int64(p.Elements())
-	}
-	return nil
+	e        *Engine
+	values   *initial.Values
+	progress func(done, total int64)
+	params   []*matrix
+	done     int64
 }
 
 // asMatrix sees a shape as [rows, cols]: the first dimension against the others.
@@ -93,9 +75,9 @@ func (l *loader) load(p *graph.Param) error {
 		initialise(m.f32, p, l.e.settings.Seed)
 		return nil
 	}
-	array, err := weights.Resolve(l.checkpoint, p.Source)
+	read, err := l.values.Reader(p)
 	if err != nil {
-		return fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
+		return err
 	}
 	const part = 1 << 20
 	n := rows * cols
@@ -104,22 +86,22 @@ func (l *loader) load(p *graph.Param) error {
 	l.e.pool.Run(pieces, func(i int) {
 		from, to := i*part, min(n, (i+1)*part)
 		if m.held == heldFloat32 {
-			errs[i] = array.Float32(m.f32[from:to], from)
+			errs[i] = read(m.f32[from:to], from)
 			return
 		}
 		buffer := make([]float32, to-from)
-		if errs[i] = array.Float32(buffer, from); errs[i] == nil {
+		if errs[i] = read(buffer, from); errs[i] == nil {
 			m.set(from, buffer)
 		}
 	})
 	for _, err := range errs {
 		if err != nil {
-			return fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
+			return err
 		}
 	}
 	l.done += int64(n)
 	if l.progress != nil {
-		l.progress(l.done, l.total)
+		l.progress(l.done, l.values.Elements())
 	}
 	return nil
 }

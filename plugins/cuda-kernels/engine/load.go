@@ -15,26 +15,23 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/dropout"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/initial"
 	"github.com/honeml/hone/sdk/kernels/trained"
-	"github.com/honeml/hone/sdk/weights"
 	"github.com/honeml/hone/sdk/weights/halffloat"
 )
 
 // Load takes the memory that the plan lays out, compiles the kernels and reads the
-// weights.
+// weights, or draws them.
 func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, gpu *device.GPU, progress func(done, total int64)) error {
 	if e.arena != 0 {
 		return fault.New(fault.OutOfOrder, "Load came twice")
 	}
-	checkpoint, err := weights.Open(req.Checkpoint...)
+	values, err := initial.Open(e.g, req)
 	if err != nil {
-		return fault.New(fault.BadWeights, "%w", err)
-	}
-	defer checkpoint.Close()
-	l := loader{e: e, checkpoint: checkpoint, progress: progress}
-	if err := l.check(); err != nil {
 		return err
 	}
+	defer values.Close()
+	l := loader{e: e, values: values, progress: progress}
 	e.gpu = gpu
 	compiled := make(chan error, 1)
 	go func() { compiled <- gpu.Compile(ctx, &e.set) }()
@@ -48,8 +45,8 @@ func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, gpu *device
 	if err != nil {
 		return err
 	}
-	if err := checkpoint.Unchanged(); err != nil {
-		return fault.New(fault.BadWeights, "%w", err)
+	if err := values.Unchanged(); err != nil {
+		return err
 	}
 	if req.Adapter != "" {
 		if err := trained.Load(req.Adapter, e.g, store{e}); err != nil {
@@ -101,26 +98,11 @@ func (e *Engine) openProducts() error {
 }
 
 type loader struct {
-	e           *Engine
-	checkpoint  *weights.Checkpoint
-	progress    func(done, total int64)
-	staging     *staging
-	done, total int64
-}
-
-// check compares every parameter's shape with the checkpoint's before anything is
-// read.
-func (l *loader) check() error {
-	for _, p := range l.e.g.Params {
-		if p.Source == nil {
-			continue
-		}
-		if err := weights.Check(l.checkpoint, p.Source, p.Shape); err != nil {
-			return fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
-		}
-		l.total += int64(p.Elements())
-	}
-	return nil
+	e        *Engine
+	values   *initial.Values
+	progress func(done, total int64)
+	staging  *staging
+	done     int64
 }
 
 // loadPart is how many elements are converted and copied at once.
@@ -157,38 +139,40 @@ func (e *Engine) target(p *graph.Param) (device.Pointer, device.Type) {
 
 func (l *loader) load(p *graph.Param) error {
 	at, t := l.e.target(p)
-	read := func(dst []float32, from int) error { return nil }
-	if p.Source == nil {
-		values := make([]float32, p.Elements())
-		initialise(values, p, l.e.settings.Seed)
-		read = func(dst []float32, from int) error {
-			copy(dst, values[from:])
-			return nil
-		}
-	} else {
-		array, err := weights.Resolve(l.checkpoint, p.Source)
-		if err != nil {
-			return fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
-		}
-		read = array.Float32
+	read, err := l.reader(p)
+	if err != nil {
+		return err
 	}
 	for from, n := 0, p.Elements(); from < n; from += loadPart {
 		count := min(loadPart, n-from)
 		if err := l.part(at.Offset(int64(from)*t.Size()), t, from, count, read); err != nil {
-			return fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
+			return err
 		}
 	}
 	if p.Source != nil {
 		l.done += int64(p.Elements())
 		if l.progress != nil {
-			l.progress(l.done, l.total)
+			l.progress(l.done, l.values.Elements())
 		}
 	}
 	return nil
 }
 
+// reader reads a parameter's numbers, of an adapter those that a fresh one has.
+func (l *loader) reader(p *graph.Param) (initial.Reader, error) {
+	if p.Source != nil {
+		return l.values.Reader(p)
+	}
+	fresh := make([]float32, p.Elements())
+	initialise(fresh, p, l.e.settings.Seed)
+	return func(dst []float32, from int) error {
+		copy(dst, fresh[from:])
+		return nil
+	}, nil
+}
+
 // part converts elements into pinned memory on all cores and copies them.
-func (l *loader) part(at device.Pointer, t device.Type, from, count int, read func([]float32, int) error) error {
+func (l *loader) part(at device.Pointer, t device.Type, from, count int, read initial.Reader) error {
 	var buffer []byte
 	if err := l.e.do(func() error {
 		buffer = l.staging.next()[:int64(count)*t.Size()]

@@ -13,6 +13,7 @@ import (
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/initial"
 	"github.com/honeml/hone/sdk/weights"
 )
 
@@ -24,12 +25,12 @@ func (b *Backend) Load(ctx context.Context, req *kernels.LoadRequest, progress f
 	if b.params != nil {
 		return fault.New(fault.OutOfOrder, "Load came twice")
 	}
-	checkpoint, err := weights.Open(req.Checkpoint...)
+	values, err := initial.Open(b.req.Graph, req)
 	if err != nil {
-		return fault.New(fault.BadWeights, "%w", err)
+		return err
 	}
-	defer checkpoint.Close()
-	params, err := b.read(ctx, checkpoint, progress)
+	defer values.Close()
+	params, err := b.read(ctx, values, progress)
 	if err != nil {
 		return err
 	}
@@ -51,17 +52,8 @@ func (b *Backend) Load(ctx context.Context, req *kernels.LoadRequest, progress f
 }
 
 // read gives every parameter its values.
-func (b *Backend) read(ctx context.Context, checkpoint *weights.Checkpoint, progress func(done, total int64)) ([][]float64, error) {
-	var done, total int64
-	for _, p := range b.req.Graph.Params {
-		if p.Source == nil {
-			continue
-		}
-		if err := weights.Check(checkpoint, p.Source, p.Shape); err != nil {
-			return nil, fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
-		}
-		total += 4 * int64(p.Elements())
-	}
+func (b *Backend) read(ctx context.Context, from *initial.Values, progress func(done, total int64)) ([][]float64, error) {
+	var done int64
 	params := make([][]float64, len(b.req.Graph.Params))
 	for _, p := range b.req.Graph.Params {
 		if err := ctx.Err(); err != nil {
@@ -71,18 +63,18 @@ func (b *Backend) read(ctx context.Context, checkpoint *weights.Checkpoint, prog
 			params[p.ID] = fresh(p, b.req.Settings.Seed)
 			continue
 		}
-		array, err := weights.Resolve(checkpoint, p.Source)
+		read, err := from.Reader(p)
 		if err != nil {
-			return nil, fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
+			return nil, err
 		}
 		values := make([]float32, p.Elements())
-		if err := array.Float32(values, 0); err != nil {
-			return nil, fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
+		if err := read(values, 0); err != nil {
+			return nil, err
 		}
 		params[p.ID] = widen(values)
 		done += 4 * int64(len(values))
 		if progress != nil {
-			progress(done, total)
+			progress(done, 4*from.Elements())
 		}
 	}
 	return params, nil

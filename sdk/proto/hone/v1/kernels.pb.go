@@ -828,6 +828,7 @@ type LoadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Checkpoint    []string               `protobuf:"bytes,1,rep,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	Adapter       string                 `protobuf:"bytes,2,opt,name=adapter,proto3" json:"adapter,omitempty"` // folder of a PEFT adapter to start from; empty: fresh
+	Random        *RandomWeights         `protobuf:"bytes,3,opt,name=random,proto3" json:"random,omitempty"`   // instead of a checkpoint; absent: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -876,6 +877,66 @@ func (x *LoadRequest) GetAdapter() string {
 	return ""
 }
 
+func (x *LoadRequest) GetRandom() *RandomWeights {
+	if x != nil {
+		return x.Random
+	}
+	return nil
+}
+
+// Weights that are drawn, for benchmarks: matrices from N(0, std_dev^2).
+type RandomWeights struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seed          uint64                 `protobuf:"varint,1,opt,name=seed,proto3" json:"seed,omitempty"`
+	StdDev        float64                `protobuf:"fixed64,2,opt,name=std_dev,json=stdDev,proto3" json:"std_dev,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RandomWeights) Reset() {
+	*x = RandomWeights{}
+	mi := &file_hone_v1_kernels_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RandomWeights) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RandomWeights) ProtoMessage() {}
+
+func (x *RandomWeights) ProtoReflect() protoreflect.Message {
+	mi := &file_hone_v1_kernels_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RandomWeights.ProtoReflect.Descriptor instead.
+func (*RandomWeights) Descriptor() ([]byte, []int) {
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *RandomWeights) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+func (x *RandomWeights) GetStdDev() float64 {
+	if x != nil {
+		return x.StdDev
+	}
+	return 0
+}
+
 type LoadProgress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	DoneBytes     int64                  `protobuf:"varint,1,opt,name=done_bytes,json=doneBytes,proto3" json:"done_bytes,omitempty"`
@@ -886,7 +947,7 @@ type LoadProgress struct {
 
 func (x *LoadProgress) Reset() {
 	*x = LoadProgress{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[11]
+	mi := &file_hone_v1_kernels_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -898,7 +959,7 @@ func (x *LoadProgress) String() string {
 func (*LoadProgress) ProtoMessage() {}
 
 func (x *LoadProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[11]
+	mi := &file_hone_v1_kernels_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -911,7 +972,7 @@ func (x *LoadProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadProgress.ProtoReflect.Descriptor instead.
 func (*LoadProgress) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{11}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *LoadProgress) GetDoneBytes() int64 {
@@ -943,7 +1004,7 @@ type StepPart struct {
 
 func (x *StepPart) Reset() {
 	*x = StepPart{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[12]
+	mi := &file_hone_v1_kernels_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1016,7 @@ func (x *StepPart) String() string {
 func (*StepPart) ProtoMessage() {}
 
 func (x *StepPart) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[12]
+	mi := &file_hone_v1_kernels_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1029,7 @@ func (x *StepPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepPart.ProtoReflect.Descriptor instead.
 func (*StepPart) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{12}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StepPart) GetStep() int64 {
@@ -1020,7 +1081,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[13]
+	mi := &file_hone_v1_kernels_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1093,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[13]
+	mi := &file_hone_v1_kernels_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1106,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{13}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Batch) GetId() []int32 {
@@ -1108,7 +1169,7 @@ type StepResult struct {
 
 func (x *StepResult) Reset() {
 	*x = StepResult{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[14]
+	mi := &file_hone_v1_kernels_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1120,7 +1181,7 @@ func (x *StepResult) String() string {
 func (*StepResult) ProtoMessage() {}
 
 func (x *StepResult) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[14]
+	mi := &file_hone_v1_kernels_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1133,7 +1194,7 @@ func (x *StepResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepResult.ProtoReflect.Descriptor instead.
 func (*StepResult) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{14}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StepResult) GetStep() int64 {
@@ -1216,7 +1277,7 @@ type ScoreRequest struct {
 
 func (x *ScoreRequest) Reset() {
 	*x = ScoreRequest{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[15]
+	mi := &file_hone_v1_kernels_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1228,7 +1289,7 @@ func (x *ScoreRequest) String() string {
 func (*ScoreRequest) ProtoMessage() {}
 
 func (x *ScoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[15]
+	mi := &file_hone_v1_kernels_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1241,7 +1302,7 @@ func (x *ScoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreRequest.ProtoReflect.Descriptor instead.
 func (*ScoreRequest) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{15}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ScoreRequest) GetAdapter() string {
@@ -1267,7 +1328,7 @@ type ScoreResult struct {
 
 func (x *ScoreResult) Reset() {
 	*x = ScoreResult{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[16]
+	mi := &file_hone_v1_kernels_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1279,7 +1340,7 @@ func (x *ScoreResult) String() string {
 func (*ScoreResult) ProtoMessage() {}
 
 func (x *ScoreResult) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[16]
+	mi := &file_hone_v1_kernels_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1292,7 +1353,7 @@ func (x *ScoreResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreResult.ProtoReflect.Descriptor instead.
 func (*ScoreResult) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{16}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ScoreResult) GetLogProbs() []float32 {
@@ -1318,7 +1379,7 @@ type GenerateRequest struct {
 
 func (x *GenerateRequest) Reset() {
 	*x = GenerateRequest{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[17]
+	mi := &file_hone_v1_kernels_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +1391,7 @@ func (x *GenerateRequest) String() string {
 func (*GenerateRequest) ProtoMessage() {}
 
 func (x *GenerateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[17]
+	mi := &file_hone_v1_kernels_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,7 +1404,7 @@ func (x *GenerateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateRequest.ProtoReflect.Descriptor instead.
 func (*GenerateRequest) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{17}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GenerateRequest) GetAdapter() string {
@@ -1411,7 +1472,7 @@ type Prompt struct {
 
 func (x *Prompt) Reset() {
 	*x = Prompt{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[18]
+	mi := &file_hone_v1_kernels_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1423,7 +1484,7 @@ func (x *Prompt) String() string {
 func (*Prompt) ProtoMessage() {}
 
 func (x *Prompt) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[18]
+	mi := &file_hone_v1_kernels_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1436,7 +1497,7 @@ func (x *Prompt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prompt.ProtoReflect.Descriptor instead.
 func (*Prompt) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{18}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Prompt) GetIds() []int32 {
@@ -1458,7 +1519,7 @@ type GeneratedToken struct {
 
 func (x *GeneratedToken) Reset() {
 	*x = GeneratedToken{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[19]
+	mi := &file_hone_v1_kernels_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1470,7 +1531,7 @@ func (x *GeneratedToken) String() string {
 func (*GeneratedToken) ProtoMessage() {}
 
 func (x *GeneratedToken) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[19]
+	mi := &file_hone_v1_kernels_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1483,7 +1544,7 @@ func (x *GeneratedToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratedToken.ProtoReflect.Descriptor instead.
 func (*GeneratedToken) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{19}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GeneratedToken) GetSequence() int64 {
@@ -1524,7 +1585,7 @@ type SaveRequest struct {
 
 func (x *SaveRequest) Reset() {
 	*x = SaveRequest{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[20]
+	mi := &file_hone_v1_kernels_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +1597,7 @@ func (x *SaveRequest) String() string {
 func (*SaveRequest) ProtoMessage() {}
 
 func (x *SaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[20]
+	mi := &file_hone_v1_kernels_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +1610,7 @@ func (x *SaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveRequest.ProtoReflect.Descriptor instead.
 func (*SaveRequest) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{20}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SaveRequest) GetDirectory() string {
@@ -1575,7 +1636,7 @@ type SaveResponse struct {
 
 func (x *SaveResponse) Reset() {
 	*x = SaveResponse{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[21]
+	mi := &file_hone_v1_kernels_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1587,7 +1648,7 @@ func (x *SaveResponse) String() string {
 func (*SaveResponse) ProtoMessage() {}
 
 func (x *SaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[21]
+	mi := &file_hone_v1_kernels_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1600,7 +1661,7 @@ func (x *SaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveResponse.ProtoReflect.Descriptor instead.
 func (*SaveResponse) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{21}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SaveResponse) GetFiles() []string {
@@ -1619,7 +1680,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[22]
+	mi := &file_hone_v1_kernels_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1692,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[22]
+	mi := &file_hone_v1_kernels_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1705,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{22}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RestoreRequest) GetDirectory() string {
@@ -1664,7 +1725,7 @@ type RestoreResponse struct {
 
 func (x *RestoreResponse) Reset() {
 	*x = RestoreResponse{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[23]
+	mi := &file_hone_v1_kernels_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1737,7 @@ func (x *RestoreResponse) String() string {
 func (*RestoreResponse) ProtoMessage() {}
 
 func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[23]
+	mi := &file_hone_v1_kernels_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +1750,7 @@ func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResponse.ProtoReflect.Descriptor instead.
 func (*RestoreResponse) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{23}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RestoreResponse) GetExact() bool {
@@ -1716,7 +1777,7 @@ type ReadTensorRequest struct {
 
 func (x *ReadTensorRequest) Reset() {
 	*x = ReadTensorRequest{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[24]
+	mi := &file_hone_v1_kernels_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1728,7 +1789,7 @@ func (x *ReadTensorRequest) String() string {
 func (*ReadTensorRequest) ProtoMessage() {}
 
 func (x *ReadTensorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[24]
+	mi := &file_hone_v1_kernels_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1741,7 +1802,7 @@ func (x *ReadTensorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadTensorRequest.ProtoReflect.Descriptor instead.
 func (*ReadTensorRequest) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{24}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReadTensorRequest) GetName() string {
@@ -1768,7 +1829,7 @@ type TensorPart struct {
 
 func (x *TensorPart) Reset() {
 	*x = TensorPart{}
-	mi := &file_hone_v1_kernels_proto_msgTypes[25]
+	mi := &file_hone_v1_kernels_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1780,7 +1841,7 @@ func (x *TensorPart) String() string {
 func (*TensorPart) ProtoMessage() {}
 
 func (x *TensorPart) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_kernels_proto_msgTypes[25]
+	mi := &file_hone_v1_kernels_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1793,7 +1854,7 @@ func (x *TensorPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TensorPart.ProtoReflect.Descriptor instead.
 func (*TensorPart) Descriptor() ([]byte, []int) {
-	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{25}
+	return file_hone_v1_kernels_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TensorPart) GetShape() []int64 {
@@ -1888,12 +1949,16 @@ const file_hone_v1_kernels_proto_rawDesc = "" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x10\n" +
 	"\x03why\x18\x02 \x01(\tR\x03why\x12\x14\n" +
 	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x18\n" +
-	"\aseconds\x18\x04 \x01(\x01R\aseconds\"G\n" +
+	"\aseconds\x18\x04 \x01(\x01R\aseconds\"w\n" +
 	"\vLoadRequest\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x01 \x03(\tR\n" +
 	"checkpoint\x12\x18\n" +
-	"\aadapter\x18\x02 \x01(\tR\aadapter\"N\n" +
+	"\aadapter\x18\x02 \x01(\tR\aadapter\x12.\n" +
+	"\x06random\x18\x03 \x01(\v2\x16.hone.v1.RandomWeightsR\x06random\"<\n" +
+	"\rRandomWeights\x12\x12\n" +
+	"\x04seed\x18\x01 \x01(\x04R\x04seed\x12\x17\n" +
+	"\astd_dev\x18\x02 \x01(\x01R\x06stdDev\"N\n" +
 	"\fLoadProgress\x12\x1d\n" +
 	"\n" +
 	"done_bytes\x18\x01 \x01(\x03R\tdoneBytes\x12\x1f\n" +
@@ -1995,7 +2060,7 @@ func file_hone_v1_kernels_proto_rawDescGZIP() []byte {
 	return file_hone_v1_kernels_proto_rawDescData
 }
 
-var file_hone_v1_kernels_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_hone_v1_kernels_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_hone_v1_kernels_proto_goTypes = []any{
 	(*KernelsDescription)(nil), // 0: hone.v1.KernelsDescription
 	(*BindRequest)(nil),        // 1: hone.v1.BindRequest
@@ -2008,27 +2073,28 @@ var file_hone_v1_kernels_proto_goTypes = []any{
 	(*MemoryItem)(nil),         // 8: hone.v1.MemoryItem
 	(*Choice)(nil),             // 9: hone.v1.Choice
 	(*LoadRequest)(nil),        // 10: hone.v1.LoadRequest
-	(*LoadProgress)(nil),       // 11: hone.v1.LoadProgress
-	(*StepPart)(nil),           // 12: hone.v1.StepPart
-	(*Batch)(nil),              // 13: hone.v1.Batch
-	(*StepResult)(nil),         // 14: hone.v1.StepResult
-	(*ScoreRequest)(nil),       // 15: hone.v1.ScoreRequest
-	(*ScoreResult)(nil),        // 16: hone.v1.ScoreResult
-	(*GenerateRequest)(nil),    // 17: hone.v1.GenerateRequest
-	(*Prompt)(nil),             // 18: hone.v1.Prompt
-	(*GeneratedToken)(nil),     // 19: hone.v1.GeneratedToken
-	(*SaveRequest)(nil),        // 20: hone.v1.SaveRequest
-	(*SaveResponse)(nil),       // 21: hone.v1.SaveResponse
-	(*RestoreRequest)(nil),     // 22: hone.v1.RestoreRequest
-	(*RestoreResponse)(nil),    // 23: hone.v1.RestoreResponse
-	(*ReadTensorRequest)(nil),  // 24: hone.v1.ReadTensorRequest
-	(*TensorPart)(nil),         // 25: hone.v1.TensorPart
-	nil,                        // 26: hone.v1.StepResult.MetricsEntry
-	(*Graph)(nil),              // 27: hone.v1.Graph
-	(*Empty)(nil),              // 28: hone.v1.Empty
+	(*RandomWeights)(nil),      // 11: hone.v1.RandomWeights
+	(*LoadProgress)(nil),       // 12: hone.v1.LoadProgress
+	(*StepPart)(nil),           // 13: hone.v1.StepPart
+	(*Batch)(nil),              // 14: hone.v1.Batch
+	(*StepResult)(nil),         // 15: hone.v1.StepResult
+	(*ScoreRequest)(nil),       // 16: hone.v1.ScoreRequest
+	(*ScoreResult)(nil),        // 17: hone.v1.ScoreResult
+	(*GenerateRequest)(nil),    // 18: hone.v1.GenerateRequest
+	(*Prompt)(nil),             // 19: hone.v1.Prompt
+	(*GeneratedToken)(nil),     // 20: hone.v1.GeneratedToken
+	(*SaveRequest)(nil),        // 21: hone.v1.SaveRequest
+	(*SaveResponse)(nil),       // 22: hone.v1.SaveResponse
+	(*RestoreRequest)(nil),     // 23: hone.v1.RestoreRequest
+	(*RestoreResponse)(nil),    // 24: hone.v1.RestoreResponse
+	(*ReadTensorRequest)(nil),  // 25: hone.v1.ReadTensorRequest
+	(*TensorPart)(nil),         // 26: hone.v1.TensorPart
+	nil,                        // 27: hone.v1.StepResult.MetricsEntry
+	(*Graph)(nil),              // 28: hone.v1.Graph
+	(*Empty)(nil),              // 29: hone.v1.Empty
 }
 var file_hone_v1_kernels_proto_depIdxs = []int32{
-	27, // 0: hone.v1.BindRequest.graph:type_name -> hone.v1.Graph
+	28, // 0: hone.v1.BindRequest.graph:type_name -> hone.v1.Graph
 	2,  // 1: hone.v1.BindRequest.settings:type_name -> hone.v1.Settings
 	4,  // 2: hone.v1.BindRequest.limits:type_name -> hone.v1.Limits
 	5,  // 3: hone.v1.BindRequest.phases:type_name -> hone.v1.Phases
@@ -2036,37 +2102,38 @@ var file_hone_v1_kernels_proto_depIdxs = []int32{
 	7,  // 5: hone.v1.Plan.device:type_name -> hone.v1.Device
 	8,  // 6: hone.v1.Plan.memory:type_name -> hone.v1.MemoryItem
 	9,  // 7: hone.v1.Plan.choices:type_name -> hone.v1.Choice
-	13, // 8: hone.v1.StepPart.batch:type_name -> hone.v1.Batch
-	26, // 9: hone.v1.StepResult.metrics:type_name -> hone.v1.StepResult.MetricsEntry
-	13, // 10: hone.v1.ScoreRequest.batches:type_name -> hone.v1.Batch
-	18, // 11: hone.v1.GenerateRequest.prompts:type_name -> hone.v1.Prompt
-	28, // 12: hone.v1.Kernels.Describe:input_type -> hone.v1.Empty
-	1,  // 13: hone.v1.Kernels.Estimate:input_type -> hone.v1.BindRequest
-	1,  // 14: hone.v1.Kernels.Bind:input_type -> hone.v1.BindRequest
-	10, // 15: hone.v1.Kernels.Load:input_type -> hone.v1.LoadRequest
-	12, // 16: hone.v1.Kernels.Train:input_type -> hone.v1.StepPart
-	15, // 17: hone.v1.Kernels.Score:input_type -> hone.v1.ScoreRequest
-	17, // 18: hone.v1.Kernels.Generate:input_type -> hone.v1.GenerateRequest
-	20, // 19: hone.v1.Kernels.Save:input_type -> hone.v1.SaveRequest
-	22, // 20: hone.v1.Kernels.Restore:input_type -> hone.v1.RestoreRequest
-	24, // 21: hone.v1.Kernels.ReadTensor:input_type -> hone.v1.ReadTensorRequest
-	28, // 22: hone.v1.Kernels.Close:input_type -> hone.v1.Empty
-	0,  // 23: hone.v1.Kernels.Describe:output_type -> hone.v1.KernelsDescription
-	6,  // 24: hone.v1.Kernels.Estimate:output_type -> hone.v1.Plan
-	6,  // 25: hone.v1.Kernels.Bind:output_type -> hone.v1.Plan
-	11, // 26: hone.v1.Kernels.Load:output_type -> hone.v1.LoadProgress
-	14, // 27: hone.v1.Kernels.Train:output_type -> hone.v1.StepResult
-	16, // 28: hone.v1.Kernels.Score:output_type -> hone.v1.ScoreResult
-	19, // 29: hone.v1.Kernels.Generate:output_type -> hone.v1.GeneratedToken
-	21, // 30: hone.v1.Kernels.Save:output_type -> hone.v1.SaveResponse
-	23, // 31: hone.v1.Kernels.Restore:output_type -> hone.v1.RestoreResponse
-	25, // 32: hone.v1.Kernels.ReadTensor:output_type -> hone.v1.TensorPart
-	28, // 33: hone.v1.Kernels.Close:output_type -> hone.v1.Empty
-	23, // [23:34] is the sub-list for method output_type
-	12, // [12:23] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	11, // 8: hone.v1.LoadRequest.random:type_name -> hone.v1.RandomWeights
+	14, // 9: hone.v1.StepPart.batch:type_name -> hone.v1.Batch
+	27, // 10: hone.v1.StepResult.metrics:type_name -> hone.v1.StepResult.MetricsEntry
+	14, // 11: hone.v1.ScoreRequest.batches:type_name -> hone.v1.Batch
+	19, // 12: hone.v1.GenerateRequest.prompts:type_name -> hone.v1.Prompt
+	29, // 13: hone.v1.Kernels.Describe:input_type -> hone.v1.Empty
+	1,  // 14: hone.v1.Kernels.Estimate:input_type -> hone.v1.BindRequest
+	1,  // 15: hone.v1.Kernels.Bind:input_type -> hone.v1.BindRequest
+	10, // 16: hone.v1.Kernels.Load:input_type -> hone.v1.LoadRequest
+	13, // 17: hone.v1.Kernels.Train:input_type -> hone.v1.StepPart
+	16, // 18: hone.v1.Kernels.Score:input_type -> hone.v1.ScoreRequest
+	18, // 19: hone.v1.Kernels.Generate:input_type -> hone.v1.GenerateRequest
+	21, // 20: hone.v1.Kernels.Save:input_type -> hone.v1.SaveRequest
+	23, // 21: hone.v1.Kernels.Restore:input_type -> hone.v1.RestoreRequest
+	25, // 22: hone.v1.Kernels.ReadTensor:input_type -> hone.v1.ReadTensorRequest
+	29, // 23: hone.v1.Kernels.Close:input_type -> hone.v1.Empty
+	0,  // 24: hone.v1.Kernels.Describe:output_type -> hone.v1.KernelsDescription
+	6,  // 25: hone.v1.Kernels.Estimate:output_type -> hone.v1.Plan
+	6,  // 26: hone.v1.Kernels.Bind:output_type -> hone.v1.Plan
+	12, // 27: hone.v1.Kernels.Load:output_type -> hone.v1.LoadProgress
+	15, // 28: hone.v1.Kernels.Train:output_type -> hone.v1.StepResult
+	17, // 29: hone.v1.Kernels.Score:output_type -> hone.v1.ScoreResult
+	20, // 30: hone.v1.Kernels.Generate:output_type -> hone.v1.GeneratedToken
+	22, // 31: hone.v1.Kernels.Save:output_type -> hone.v1.SaveResponse
+	24, // 32: hone.v1.Kernels.Restore:output_type -> hone.v1.RestoreResponse
+	26, // 33: hone.v1.Kernels.ReadTensor:output_type -> hone.v1.TensorPart
+	29, // 34: hone.v1.Kernels.Close:output_type -> hone.v1.Empty
+	24, // [24:35] is the sub-list for method output_type
+	13, // [13:24] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_hone_v1_kernels_proto_init() }
@@ -2082,7 +2149,7 @@ func file_hone_v1_kernels_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hone_v1_kernels_proto_rawDesc), len(file_hone_v1_kernels_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
