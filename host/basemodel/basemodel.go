@@ -210,8 +210,22 @@ func widen(v any) any {
 		return uint64(x)
 	case float32:
 		return float64(x)
+	case []int32:
+		return widenAll[int64](x)
+	case []uint32:
+		return widenAll[int64](x)
+	case []float32:
+		return widenAll[float64](x)
 	}
 	return nil
+}
+
+func widenAll[W int64 | float64, N int32 | uint32 | float32](narrow []N) []W {
+	out := make([]W, len(narrow))
+	for i, v := range narrow {
+		out[i] = W(v)
+	}
+	return out
 }
 
 // build asks for the Graph and checks the files against it. renamed maps the

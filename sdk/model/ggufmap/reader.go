@@ -96,6 +96,30 @@ func (r *Reader) Bools(key string) []bool {
 	return v
 }
 
+// PerLayer is the whole number key of each layer, where a list may stand in place of
+// one number for all.
+func (r *Reader) PerLayer(key string) []int {
+	list, isList := r.metadata[r.architecture+"."+key].([]int64)
+	layers := min(r.Int("block_count", 0), maxLayers)
+	if isList && len(list) < layers {
+		r.fail(key, "holds %d layers, block_count says %d", len(list), layers)
+		return nil
+	}
+	out := make([]int, layers)
+	for i := range out {
+		if !isList {
+			out[i] = r.Int(key, 0)
+			continue
+		}
+		if list[i] < 0 || list[i] > 1e9 {
+			r.fail(key, "holds %d for layer %d, not a whole number up to a billion", list[i], i)
+			return nil
+		}
+		out[i] = int(list[i])
+	}
+	return out
+}
+
 // LayerTypes are a configuration's layer_types of a file whose window does not
 // count for all layers: by the key attention.sliding_window_pattern, which holds a
 // truth for each layer or the period of those that see all, or by the
@@ -166,18 +190,28 @@ func (r *Reader) Configuration(config map[string]any, architecture, modelType st
 	return data, nil
 }
 
+// Partial is a configuration's partial_rotary_factor: the part of a head's columns
+// that rotates.
+func (r *Reader) Partial() float64 {
+	width := r.Int("attention.key_length", r.Int("embedding_length", 1)/max(1, r.Int("attention.head_count", 1)))
+	return float64(r.Int("rope.dimension_count", width)) / float64(max(1, width))
+}
+
 // Dimensions are the keys of a configuration that all Llama-like files have.
 func (r *Reader) Dimensions(tensors map[string][]int) map[string]any {
 	hidden, heads := r.Need("embedding_length"), r.Need("attention.head_count")
 	config := map[string]any{
 		"hidden_size": hidden, "num_attention_heads": heads,
 		"num_hidden_layers": r.Need("block_count"), "intermediate_size": r.Need("feed_forward_length"),
-		"num_key_value_heads":     r.Int("attention.head_count_kv", heads),
 		"max_position_embeddings": r.Need("context_length"),
 		"rms_norm_eps":            r.Float("attention.layer_norm_rms_epsilon", 1e-5),
 		"rope_theta":              r.Float("rope.freq_base", 10000),
 		"head_dim":                r.Int("attention.key_length", hidden/max(1, heads)),
 		"hidden_act":              "silu",
+	}
+	// Of a file that has a list of them, the architecture makes what it means.
+	if _, isList := r.metadata[r.architecture+".attention.head_count_kv"].([]int64); !isList {
+		config["num_key_value_heads"] = r.Int("attention.head_count_kv", heads)
 	}
 	if embed := tensors["token_embd.weight"]; len(embed) == 2 {
 		config["vocab_size"] = embed[0]
@@ -208,6 +242,9 @@ func (r *Reader) Scaling(factors map[string][]float32, context int) map[string]a
 		out["original_max_position_embeddings"] = r.Int("rope.scaling.original_context_length", context)
 		out["beta_fast"] = r.Float("rope.scaling.yarn_beta_fast", 32)
 		out["beta_slow"] = r.Float("rope.scaling.yarn_beta_slow", 1)
+		if r.Has("rope.scaling.yarn_log_multiplier") {
+			out["mscale"], out["mscale_all_dim"] = 1, r.Float("rope.scaling.yarn_log_multiplier", 0)
+		}
 		if r.Has("rope.scaling.attn_factor") {
 			out["attention_factor"] = r.Float("rope.scaling.attn_factor", 1) * yarnAttention(r.Float("rope.scaling.factor", 1))
 		}

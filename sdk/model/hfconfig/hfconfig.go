@@ -66,6 +66,9 @@ func (c *Config) Null(key string) bool {
 	return ok && string(v) == "null"
 }
 
+// IsString reports whether key is a string, of keys that hold one or something else.
+func (c *Config) IsString(key string) bool { return strings.HasPrefix(string(c.values[key]), `"`) }
+
 // Empty reports whether the object has no keys.
 func (c *Config) Empty() bool { return len(c.values) == 0 }
 

@@ -38,6 +38,35 @@ func (s Settings) GGUF(keys map[string]any) ([]float32, error) {
 	return nil, fault.New(fault.Unsupported, "rope type %q has no place in a GGUF file of this architecture", s.Kind)
 }
 
+// The names of the tensors that hold a divisor for each frequency, for documents
+// beyond the original length and within it.
+const (
+	GGUFLong  = "rope_factors_long.weight"
+	GGUFShort = "rope_factors_short.weight"
+)
+
+// GGUFLongrope is [Settings.GGUF] for architectures whose files hold both lists of
+// longrope's divisors; nil where nothing is scaled.
+func (s Settings) GGUFLongrope(keys map[string]any) (long, short []float32, err error) {
+	switch s.Kind {
+	case "default":
+		return nil, nil, nil
+	case "longrope":
+		keys["rope.scaling.original_context_length"] = uint32(s.original)
+		keys["rope.scaling.attn_factor"] = float32(s.longropeAttention())
+		return narrow(s.long), narrow(s.short), nil
+	}
+	return nil, nil, fault.New(fault.Unsupported, "rope type %q has no place in a GGUF file of this architecture", s.Kind)
+}
+
+func narrow(in []float64) []float32 {
+	out := make([]float32, len(in))
+	for i, v := range in {
+		out[i] = float32(v)
+	}
+	return out
+}
+
 func (s Settings) divisors() ([]float32, error) {
 	stretched, _, err := s.Frequencies(0)
 	if err != nil {

@@ -66,12 +66,12 @@ func Read(c *hfconfig.Config, o Options) Settings {
 		partial = p.Positive("partial_rotary_factor", partial)
 		s.readScaling(c, p)
 	}
-	s.Width = int(float64(o.HeadWidth) * partial)
-	if s.Width > maxWidth {
+	s.Width = int(float64(o.HeadWidth) * min(partial, 2))
+	switch {
+	case o.HeadWidth > maxWidth:
 		c.Failf("head_dim", "heads of %d columns, at most %d are allowed", o.HeadWidth, maxWidth)
 		s.Width = 2
-	}
-	if s.Width < 2 || s.Width > o.HeadWidth || s.Width%2 != 0 {
+	case s.Width < 2 || s.Width > o.HeadWidth || s.Width%2 != 0:
 		if partial == 1 {
 			c.Failf("head_dim", "heads of %d columns cannot be rotated in pairs", o.HeadWidth)
 		}
