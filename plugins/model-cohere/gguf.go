@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+
+	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/model"
+	"github.com/honeml/hone/sdk/model/ggufmap"
+)
+
+// names are the tensors of a file. Its rows stand as in a checkpoint, whose queries and
+// keys rotate in interleaved pairs already.
+func (s settings) names() ggufmap.Map {
+	architecture := "command-r"
+	if s.architecture == cohere2 {
+		architecture = "cohere2"
+	}
+	return ggufmap.Llama(architecture, s.Layers, 0, 0).With(
+		ggufmap.Pair{Checkpoint: "post_attention_layernorm"},
+		ggufmap.Pair{Checkpoint: "self_attn.q_norm", GGUF: "attn_q_norm"},
+		ggufmap.Pair{Checkpoint: "self_attn.k_norm", GGUF: "attn_k_norm"},
+	).WithoutHead()
+}
+
+// FromGGUF makes a configuration of a file's key-values.
+func (cohere) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.FromGGUFResponse, error) {
+	r := ggufmap.NewReader(req.Metadata)
+	config := r.Dimensions(req.Tensors)
+	config["tie_word_embeddings"] = true
+	config["layer_norm_eps"] = r.Float("attention.layer_norm_epsilon", 1e-5)
+	config["logit_scale"] = r.Float("logit_scale", 0.0625)
+	_, config["attention_bias"] = req.Tensors["blk.0.attn_q.bias"]
+	architecture, modelType := cohere1, "cohere"
+	if r.Architecture() == "cohere2" {
+		architecture, modelType = cohere2, "cohere2"
+		config["sliding_window"], config["layer_types"] = r.Int("attention.sliding_window", 4096), r.LayerTypes(usualPeriod)
+	} else {
+		_, config["use_qk_norm"] = req.Tensors["blk.0.attn_q_norm.weight"]
+	}
+	data, err := r.Configuration(config, architecture, modelType)
+	if err != nil {
+		return nil, err
+	}
+	s, err := read(data)
+	if err != nil {
+		return nil, err
+	}
+	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+}
+
+// ToGGUF is the reverse.
+func (cohere) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGUFResponse, error) {
+	s, err := read(req.Configuration)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := s.GGUFKeys(s.rope, "silu")
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !s.Tied:
+		return nil, fault.New(fault.Unsupported, "tie_word_embeddings: a GGUF file of this architecture has no head of its own")
+	case s.rope.Kind != "default":
+		return nil, fault.New(fault.Unsupported, "rope type %q has no place in a GGUF file of this architecture", s.rope.Kind)
+	}
+	delete(keys, "attention.layer_norm_rms_epsilon")
+	keys["attention.layer_norm_epsilon"], keys["logit_scale"] = float32(s.Epsilon), float32(s.scale)
+	keys["rope.scaling.type"] = "none"
+	if s.architecture == cohere2 {
+		keys["attention.sliding_window"] = uint32(s.window)
+		switch period := ggufmap.Period(s.types); period {
+		case usualPeriod:
+		case 0:
+			return nil, fault.New(fault.Unsupported, "layer_types: a GGUF file of this architecture can say no other than one layer without a window after a fixed number with one")
+		default:
+			keys["attention.sliding_window_pattern"] = uint32(period)
+		}
+	}
+	return s.WriteGGUF(req, s.names(), keys, s.rope)
+}
