@@ -34,6 +34,21 @@ var ggufCases = map[string]struct{ from, to string }{
 	"gemma":     {},
 	"gemma2":    {`"query_pre_attn_scalar": 20`, `"query_pre_attn_scalar": 12`},
 	"gemma3":    {`"query_pre_attn_scalar": 20`, `"query_pre_attn_scalar": 12`},
+	"phi3":      {},
+	"phi4":      {},
+	"granite":   {},
+	"smollm3":   {"    0\n  ]", "    1\n  ]"},
+	"olmo2":     {},
+	"olmo3":     {},
+	"cohere":    {},
+	"cohere2":   {},
+	"glm4":      {},
+	"exaone4":   {},
+	// llama.cpp would read no window; hone does.
+	"starcoder2": {},
+	"lfm2":       {},
+	"ministral":  {`"sliding_attention"`, `"full_attention"`},
+	"ministral3": {},
 }
 
 // TestGGUF writes checkpoints as GGUF files, as the model plugin says that they
@@ -229,6 +244,10 @@ var readInPython = []struct {
 	{"qwen3", "qwen3", true},
 	{"gemma2", "gemma2", true},
 	{"gemma3", "gemma3", true},
+	{"phi3", "phi3", true},
+	{"phi4", "phi3", true},
+	{"starcoder2", "starcoder2", true},
+	{"lfm2", "lfm2", true},
 }
 
 // downShape is the shape of the second layer's last linear, by the configuration.
