@@ -107,7 +107,9 @@ func (j *Journal) Append(r *logger.Record) {
 	j.changed.Broadcast()
 }
 
-// write is the writer: it takes what is queued and puts it into the file.
+// write is the writer: it takes what is queued and puts it into the file. Once
+// something could not be written, nothing after it is: no record is missing between
+// two that are there.
 func (j *Journal) write() {
 	defer close(j.done)
 	for {
@@ -115,13 +117,17 @@ func (j *Journal) write() {
 		for len(j.queue) == 0 && !j.closed {
 			j.changed.Wait()
 		}
-		batch := j.queue
+		batch, failed := j.queue, j.err != nil
 		j.queue = nil
 		j.mu.Unlock()
 		if len(batch) == 0 {
 			return
 		}
-		n, err := j.writeBatch(batch)
+		var n int64
+		var err error
+		if !failed {
+			n, err = j.writeBatch(batch)
+		}
 		j.mu.Lock()
 		j.written += n
 		j.pending -= len(batch)

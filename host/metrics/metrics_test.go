@@ -98,6 +98,43 @@ func TestJournalSurvivesATornLine(t *testing.T) {
 	}
 }
 
+// TestJournalHasNoGaps: after a record that could not be written, none is, even where
+// it could be.
+func TestJournalHasNoGaps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "metrics.jsonl")
+	j, err := OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Append(scalar(1, 1))
+	if err := j.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	file := j.file
+	full, err := os.Open(path) // to be read only
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.file = full
+	j.Append(scalar(2, 1))
+	if err := j.Sync(); err == nil {
+		t.Error("a record that could not be written is on the disk")
+	}
+	j.file = file
+	j.Append(scalar(3, 1))
+	if err := j.Close(); err == nil {
+		t.Error("the journal has forgotten that a record could not be written")
+	}
+	full.Close()
+	var steps []int64
+	if err := Read(path, func(r *logger.Record) error { steps = append(steps, r.Step); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(steps) != "[1]" {
+		t.Errorf("the file has the steps %v, want [1]", steps)
+	}
+}
+
 func TestJournalRefusesWhatIsNotARecord(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "metrics.jsonl")
 	if err := os.WriteFile(path, []byte("{\"attempt\":1,\"seq\":1}\nnonsense\n"), 0o644); err != nil {

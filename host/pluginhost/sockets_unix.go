@@ -12,13 +12,19 @@ import (
 )
 
 // lockFolder marks a folder of sockets as one whose host lives. The system lets go of
-// the lock when the host ends, however that comes.
+// the lock when the host ends, however that comes. The file gets its name when it is
+// locked, so that no other host finds it before.
 func lockFolder(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, plugin.SocketLock), os.O_RDWR|os.O_CREATE, 0o600)
+	path := filepath.Join(dir, plugin.SocketLock)
+	f, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}

@@ -31,14 +31,16 @@ func newWorkspace(t testing.TB) *workspace {
 	binaries, err := os.ReadDir(built)
 	must(t, err)
 	for _, b := range binaries {
-		must(t, os.Link(filepath.Join(built, b.Name()), filepath.Join(w.bin, b.Name())))
+		// Not hard links: each would make the file look changed to hosts of other
+		// tests, which would then ask plugins what they are.
+		must(t, os.Symlink(filepath.Join(built, b.Name()), filepath.Join(w.bin, b.Name())))
 	}
 	must(t, os.CopyFS(filepath.Join(w.dir, "model"), os.DirFS(filepath.Join(quickstart, "model"))))
 	data, err := os.ReadFile(filepath.Join(quickstart, "lessons.jsonl"))
 	must(t, err)
 	lines := bytes.SplitAfter(data, []byte{'\n'})
 	must(t, os.WriteFile(filepath.Join(w.dir, "lessons.jsonl"), bytes.Join(lines[:lessons], nil), 0o644))
-	w.env = environment("HONE_CACHE_DIR="+filepath.Join(w.dir, "cache"), "HF_HOME="+filepath.Join(w.dir, "hf"))
+	w.env = environment("HONE_PLUGIN_DIR="+w.bin, "HONE_CACHE_DIR="+filepath.Join(w.dir, "cache"), "HF_HOME="+filepath.Join(w.dir, "hf"))
 	return w
 }
 
