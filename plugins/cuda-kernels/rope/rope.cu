@@ -81,19 +81,22 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     rotate(T *y, const T *x, const int *position, const float *freq, i64 rows, float sign, int accumulate) {
     i64 first = i64(blockIdx.x) * ROWS;
     int count = int(min(i64(ROWS), rows - first));
+#if HALF
+    constexpr int pieces = HALF / PAIRS;
+    int end = count * HEADS * pieces, at = threadIdx.x;
+    const T *from = x + first * HEADS * HEAD;
+    T *to = y + first * HEADS * HEAD;
+    float a[PAIRS], b[PAIRS], c[PAIRS], s[PAIRS];
+    // The first pairs are on their way while the table is made.
+    if (at < end) load_pairs(from + at / pieces * HEAD, at % pieces * PAIRS, a, b);
 #if TABLE
     alignas(16) __shared__ float cosines[ROWS * HALF], sines[ROWS * HALF];
     for (int i = threadIdx.x; i < count * HALF; i += THREADS)
         turn(position[first + i / HALF], freq[i % HALF], sign, cosines[i], sines[i]);
     __syncthreads();
 #endif
-#if HALF
-    constexpr int pieces = HALF / PAIRS;
-    for (int at = threadIdx.x; at < count * HEADS * pieces; at += THREADS) {
+    while (at < end) {
         int i = at % pieces * PAIRS, line = at / pieces, row = line / HEADS;
-        i64 head = (first * HEADS + line) * HEAD;
-        float a[PAIRS], b[PAIRS], c[PAIRS], s[PAIRS];
-        load_pairs(x + head, i, a, b);
 #pragma unroll
         for (int j = 0; j < PAIRS; j++) {
 #if TABLE
@@ -110,14 +113,16 @@ extern "C" __global__ void __launch_bounds__(THREADS)
             a[j] = turned;
         }
         if (accumulate) {
-            load_pairs(y + head, i, c, s);
+            load_pairs(to + line * HEAD, i, c, s);
 #pragma unroll
             for (int j = 0; j < PAIRS; j++) {
                 a[j] += c[j];
                 b[j] += s[j];
             }
         }
-        store_pairs(y + head, i, a, b);
+        store_pairs(to + line * HEAD, i, a, b);
+        at += THREADS;
+        if (at < end) load_pairs(from + at / pieces * HEAD, at % pieces * PAIRS, a, b);
     }
 #endif
 #if HEAD > 2 * HALF

@@ -53,12 +53,18 @@ __device__ __forceinline__ void slide(T *y, const T *x, const float *weight, con
 #pragma unroll
         for (int i = 0; i < TILE; i++)
             window.rows[KERNEL - 1 + i] = row_at(x, base + step * TILE + KERNEL - 1 + i, rows, c);
+        // How many rows of the document the window may have: those up to t or from t on.
+        int reaches[TILE];
+#pragma unroll
+        for (int r = 0; r < TILE; r++) {
+            i64 t = min(top + r, rows - 1);
+            reaches[r] = int(BACKWARD ? border[t] - t : t - border[t] + 1);
+        }
 #pragma unroll
         for (int r = 0; r < TILE; r++) {
             i64 t = top + r;
-            if (t >= rows) break;
-            // How many rows of the document the window may have: those up to t or from t on.
-            int reach = int(BACKWARD ? border[t] - t : t - border[t] + 1);
+            if (t >= rows) continue;
+            int reach = reaches[r];
             float sum[VEC];
 #pragma unroll
             for (int j = 0; j < VEC; j++) sum[j] = b[j];
