@@ -79,7 +79,6 @@ attention_keys(const T *q, const T *k, const T *v, const T *dy, const float *log
         u32 q_tile = stage, dy_tile = stage + QUERIES * KEY_STRIDE * 2;
         if (row0 + QUERIES > warp_key && row0 <= warp_last) {
             float p[1][QUERIES / 8][4], ds[1][QUERIES / 8][4];
-            u32 a[1][QUERIES / 16][4];
             clear(p);
             clear(ds);
             add_rows<1, QUERIES / 8, KEY_COLUMNS / 16, KEY_STRIDE>(p, k_lane, q_tile + lane_b<KEY_STRIDE>());
@@ -106,10 +105,8 @@ attention_keys(const T *q, const T *k, const T *v, const T *dy, const float *log
                     ds[0][n][i] = x * (ds[0][n][i] - d.v[i & 1]) * slope(s);
                 }
             }
-            fragments(a, p);
-            add_columns<1, DV_TILES8, QUERIES / 16, VALUE_STRIDE>(dv_acc, a, dy_tile + lane_a<VALUE_STRIDE>() + part * (DV_TILES8 * 16));
-            fragments(a, ds);
-            add_columns<1, DK_TILES8, QUERIES / 16, KEY_STRIDE>(dk_acc, a, q_tile + lane_a<KEY_STRIDE>() + part * (DK_TILES8 * 16));
+            add_columns<1, DV_TILES8, QUERIES / 16, VALUE_STRIDE>(dv_acc, p, dy_tile + lane_a<VALUE_STRIDE>() + part * (DV_TILES8 * 16));
+            add_columns<1, DK_TILES8, QUERIES / 16, KEY_STRIDE>(dk_acc, ds, q_tile + lane_a<KEY_STRIDE>() + part * (DK_TILES8 * 16));
         }
         if (STAGES == 1) {
             __syncthreads();
@@ -200,9 +197,7 @@ attention_queries(const T *q, const T *k, const T *v, const T *dy, const float *
                         float s = p[m][n][i], x = exp2_fast(s * FACTOR - shift[m][i >> 1]);
                         ds[m][n][i] = x * (ds[m][n][i] - d[m][i >> 1]) * slope(s);
                     }
-            u32 a[QUERY_TILES][KEYS / 16][4];
-            fragments(a, ds);
-            add_columns<QUERY_TILES, KEY_COLUMNS / 8, KEYS / 16, KEY_STRIDE>(acc, a, k_tile + lane_a<KEY_STRIDE>());
+            add_columns<QUERY_TILES, KEY_COLUMNS / 8, KEYS / 16, KEY_STRIDE>(acc, ds, k_tile + lane_a<KEY_STRIDE>());
         }
         if (STAGES == 1) {
             __syncthreads();

@@ -84,8 +84,7 @@ attention_forward(const T *q, const T *k, const T *v, const float *sinks, const 
             most[m][half] = SINKS ? sinks[head] * (LOG2E / FACTOR) : -HONE_INFINITY;
             sum[m][half] = SINKS && (lane & 3) == 0 ? 1.0f : 0.0f;
         }
-    int warp_last = min(warp_row + 16 * QUERY_TILES, rows) - 1;
-    int warp_first = begin_of(doc_start, warp_row, rows), whole_from = begin_of(doc_start, warp_row + 16 * QUERY_TILES - 1, rows);
+    int whole_from = begin_of(doc_start, warp_row + 16 * QUERY_TILES - 1, rows); // all rows of the warp see the keys from here to warp_row
 
     u32 q_lane = q_tile + (threadIdx.x >> 5) * (16 * QUERY_TILES * KEY_STRIDE * 2) + lane_a<KEY_STRIDE>();
     u32 k_lane = k_tile + lane_b<KEY_STRIDE>(), v_lane = v_tile + lane_a<VALUE_STRIDE>();
@@ -94,40 +93,33 @@ attention_forward(const T *q, const T *k, const T *v, const float *sinks, const 
         __syncthreads(); // the keys are here, and nobody reads the last values
         load_tile<KEYS, VALUE_WIDTH, VALUE_COLUMNS, THREADS>(v_tile, v, KV_HEADS * VALUE_WIDTH, key, rows);
         commit();
-        bool seen = key <= warp_last && key + KEYS > warp_first;
         float s[QUERY_TILES][KEY_TILES8][4];
-        if (seen) {
-            clear(s);
-            add_rows<QUERY_TILES, KEY_TILES8, KEY_COLUMNS / 16, KEY_STRIDE>(s, q_lane, k_lane);
-            prepare_all(s);
-            if (key + KEYS - 1 > warp_row || key < whole_from) {
-                int row = warp_row + (lane >> 2), column = key + (lane & 3) * 2;
+        clear(s);
+        add_rows<QUERY_TILES, KEY_TILES8, KEY_COLUMNS / 16, KEY_STRIDE>(s, q_lane, k_lane);
+        prepare_all(s);
+        if (key + KEYS - 1 > warp_row || key < whole_from) {
+            int row = warp_row + (lane >> 2), column = key + (lane & 3) * 2;
 #pragma unroll
-                for (int m = 0; m < QUERY_TILES; m++)
+            for (int m = 0; m < QUERY_TILES; m++)
 #pragma unroll
-                    for (int half = 0; half < 2; half++) {
-                        // Read again: such tiles are few, registers fewer.
-                        int r = row + m * 16 + half * 8, first = begin_of(doc_start, r, rows);
+                for (int half = 0; half < 2; half++) {
+                    // Read again: such tiles are few, registers fewer.
+                    int r = row + m * 16 + half * 8, first = begin_of(doc_start, r, rows);
 #pragma unroll
-                        for (int n = 0; n < KEY_TILES8; n++)
+                    for (int n = 0; n < KEY_TILES8; n++)
 #pragma unroll
-                            for (int i = 0; i < 2; i++) {
-                                int at = column + n * 8 + i;
-                                if (at > r || at < first) s[m][n][2 * half + i] = -HONE_INFINITY;
-                            }
-                    }
-            }
+                        for (int i = 0; i < 2; i++) {
+                            int at = column + n * 8 + i;
+                            if (at > r || at < first) s[m][n][2 * half + i] = -HONE_INFINITY;
+                        }
+                }
         }
         wait<0>();
         __syncthreads(); // the values are here, and nobody reads the keys
         if (key + KEYS < end) load_tile<KEYS, KEY_WIDTH, KEY_COLUMNS, THREADS>(k_tile, k, KV_HEADS * KEY_WIDTH, key + KEYS, rows);
         commit();
-        if (seen) {
-            softmax_step(s, acc, most, sum);
-            u32 p[QUERY_TILES][KEYS / 16][4];
-            fragments(p, s);
-            add_columns<QUERY_TILES, VALUE_TILES8, KEYS / 16, VALUE_STRIDE>(acc, p, v_lane);
-        }
+        softmax_step(s, acc, most, sum);
+        add_columns<QUERY_TILES, VALUE_TILES8, KEYS / 16, VALUE_STRIDE>(acc, s, v_lane);
     }
 
 #pragma unroll

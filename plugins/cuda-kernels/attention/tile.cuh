@@ -27,28 +27,22 @@ template <int STRIDE> __device__ __forceinline__ u32 lane_b() {
 // load_tile starts the copy of ROWS rows, from row on, of a head's columns, with
 // zeros for rows that are not below limit and columns that are not below WIDTH.
 // A copy of no bytes reads nothing, so its address need not exist.
+//
+// Threads stand in rows of as many as divide a tile's row, so that all copies of
+// one are apart by constants.
 template <int ROWS, int WIDTH, int COLUMNS, int THREADS>
 __device__ __forceinline__ void load_tile(u32 to, const T *from, int pitch, int row, int limit) {
-    constexpr int chunks = COLUMNS / 8, stride = COLUMNS + 8;
-    if constexpr (THREADS % chunks == 0) {
-        // A thread's copies are in one column, rows apart by a constant.
-        constexpr int step = THREADS / chunks;
-        int r = threadIdx.x / chunks, c = threadIdx.x % chunks * 8;
-        const T *p = from + i64(row + r) * pitch + c;
-        to += (r * stride + c) * 2;
-        int left = c < WIDTH ? limit - row - r : 0;
+    constexpr int chunks = COLUMNS / 8, across = chunks & -chunks, step = THREADS / across, stride = COLUMNS + 8;
+    int r = threadIdx.x / across, c = threadIdx.x % across * 8, left = limit - row - r;
+    const T *p = from + i64(row + r) * pitch + c;
+    to += (r * stride + c) * 2;
 #pragma unroll
-        for (int i = 0; i < (ROWS + step - 1) / step; i++) {
-            if (ROWS % step != 0 && r + i * step >= ROWS) break;
-            copy16(to + i * step * stride * 2, p + i64(i * step) * pitch, i * step < left ? 16 : 0);
-        }
-    } else {
+    for (int i = 0; i < ROWS; i += step)
 #pragma unroll
-        for (int i = threadIdx.x; i < ROWS * chunks; i += THREADS) {
-            int r = i / chunks, c = i % chunks * 8;
-            copy16(to + (r * stride + c) * 2, from + i64(row + r) * pitch + c, row + r < limit && c < WIDTH ? 16 : 0);
+        for (int j = 0; j < COLUMNS; j += across * 8) {
+            if (i + step > ROWS && r + i >= ROWS) continue;
+            copy16(to + (i * stride + j) * 2, p + i64(i) * pitch + j, i < left && c + j < WIDTH ? 16 : 0);
         }
-    }
 }
 
 // add_rows: c += A·Bᵀ, A of 16·MT rows and B of 8·NT, both of STEPS·16 columns.
@@ -72,35 +66,32 @@ __device__ __forceinline__ void add_rows(float (&c)[MT][NT][4], u32 a, u32 b) {
     }
 }
 
-// add_columns: c += A·B, A fragments of 16·MT rows and 16·STEPS columns, B of as
-// many rows and 8·NT columns.
+// add_columns: c += round(A)·B, A the result of a product of 16·MT rows and
+// 16·STEPS columns, B of as many rows and 8·NT columns. A result has the layout of
+// an operand A, so it stays in registers.
 template <int MT, int NT, int STEPS, int STRIDE>
-__device__ __forceinline__ void add_columns(float (&c)[MT][NT][4], const u32 (&a)[MT][STEPS][4], u32 b) {
+__device__ __forceinline__ void add_columns(float (&c)[MT][NT][4], const float (&a)[MT][2 * STEPS][4], u32 b) {
 #pragma unroll
     for (int s = 0; s < STEPS; s++) {
+        u32 x[MT][4];
+#pragma unroll
+        for (int m = 0; m < MT; m++)
+#pragma unroll
+            for (int r = 0; r < 4; r++) {
+                const float(&pair)[4] = a[m][2 * s + (r >> 1)];
+                x[m][r] = pack2(pair[2 * (r & 1)], pair[2 * (r & 1) + 1]);
+            }
 #pragma unroll
         for (int n = 0; n < NT; n += 2) {
             u32 y[4];
             ldmatrix_transposed(y, b + (s * 16 * STRIDE + n * 8) * 2);
 #pragma unroll
             for (int m = 0; m < MT; m++) {
-                mma(c[m][n], a[m][s], y[0], y[1]);
-                mma(c[m][n + 1], a[m][s], y[2], y[3]);
+                mma(c[m][n], x[m], y[0], y[1]);
+                mma(c[m][n + 1], x[m], y[2], y[3]);
             }
         }
     }
-}
-
-// fragments rounds a product's result to the operand A of the next one.
-template <int MT, int NT>
-__device__ __forceinline__ void fragments(u32 (&a)[MT][NT / 2][4], const float (&c)[MT][NT][4]) {
-#pragma unroll
-    for (int m = 0; m < MT; m++)
-#pragma unroll
-        for (int s = 0; s < NT / 2; s++)
-#pragma unroll
-            for (int r = 0; r < 4; r++)
-                a[m][s][r] = pack2(c[m][2 * s + (r >> 1)][2 * (r & 1)], c[m][2 * s + (r >> 1)][2 * (r & 1) + 1]);
 }
 
 template <int MT, int NT> __device__ __forceinline__ void clear(float (&c)[MT][NT][4]) {

@@ -52,6 +52,7 @@ const maxRegisters = 216
 var (
 	forwardCandidates = []tiles{
 		{queries: 128, keys: 64, queryTiles: 2, split: 1, stages: 1, pad: 16},
+		{queries: 128, keys: 48, queryTiles: 2, split: 1, stages: 1, pad: 16},
 		{queries: 64, keys: 64, queryTiles: 1, split: 1, stages: 1, pad: 16},
 		{queries: 64, keys: 32, queryTiles: 1, split: 1, stages: 1, pad: 16},
 	}
@@ -82,12 +83,12 @@ func (s Spec) columns(t *tiles) (key, value int) {
 const padding = 8
 
 // sizeForward: queries, keys and values once; a thread has the result and the
-// scores.
+// scores, and reads wide keys ahead.
 func sizeForward(s Spec, t *tiles) (registers int) {
 	key, value := s.columns(t)
 	t.threads = t.queries / t.queryTiles / 16 * 32
 	t.shared = 2 * ((t.queries+t.keys)*(key+padding) + t.keys*(value+padding))
-	return t.queryTiles * (value/2 + t.keys/2)
+	return t.queryTiles*(value/2+t.keys/2) + key/6
 }
 
 // sizeKeys: keys and values once, a tile of queries for each stage with two floats
