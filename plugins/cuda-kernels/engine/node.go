@@ -93,21 +93,21 @@ func (e *Engine) newNode(n *graph.Node, step *diff.Step) (node, error) {
 	case *graph.Embed:
 		return newEmbed(b, o), nil
 	case *graph.Linear:
-		return newLinear(b, o), nil
+		return casting(b, newLinear(b, o)), nil
 	case *graph.Norm:
 		return newNorm(b, o), nil
 	case *graph.RoPE:
-		return newRoPE(b, o), nil
+		return casting(b, newRoPE(b, o)), nil
 	case *graph.Attention:
-		return newAttention(b, o), nil
+		return casting(b, newAttention(b, o)), nil
 	case *graph.Map:
 		return newMap(b, o)
 	case *graph.Split:
-		return newSplit(b, o), nil
+		return casting(b, newSplit(b, o)), nil
 	case *graph.Concat:
-		return newConcat(b, o), nil
+		return casting(b, newConcat(b, o)), nil
 	case *graph.Conv:
-		return newConv(b, o), nil
+		return casting(b, newConv(b, o)), nil
 	}
 	return nil, fault.New(fault.Unsupported, "node %q of %s: cuda-kernels does not implement the operation %s", n.Name, e.g.Architecture, n.Op.Name())
 }

@@ -19,17 +19,17 @@ type attentionNode struct {
 }
 
 func newAttention(b base, o *graph.Attention) *attentionNode {
-	spec := attention.Spec{Op: *o, Type: b.inType(0), Shared: b.e.options.SharedBytes}
+	spec := attention.Spec{Op: *o, Type: b.e.act, Shared: b.e.options.SharedBytes}
 	n := &attentionNode{base: b, op: o, kernel: attention.New(&b.e.set, spec)}
 	for i := range n.node.Inputs {
 		if n.again(i) {
-			n.add = rows.NewScale(&b.e.set, b.inType(0), b.inType(0))
+			n.add = rows.NewScale(&b.e.set, b.e.act, b.e.act)
 		}
 	}
 	if b.e.phases.GenerateSequences > 0 {
 		n.decoder = attention.NewDecoder(&b.e.set, spec)
-		n.keys = b.e.addCache(o.KVHeads*o.KeyWidth, b.inType(1))
-		n.values = b.e.addCache(o.KVHeads*o.ValueWidth, b.inType(2))
+		n.keys = b.e.addCache(o.KVHeads*o.KeyWidth, b.e.act)
+		n.values = b.e.addCache(o.KVHeads*o.ValueWidth, b.e.act)
 	}
 	return n
 }
@@ -57,7 +57,7 @@ func (n *attentionNode) scratchBytes(rowCount int) int64 {
 	total = need(total)
 	for i := range n.node.Inputs {
 		if n.again(i) {
-			total += need(int64(rowCount) * int64(n.inWidth(i)) * n.inType(i).Size())
+			total += need(int64(rowCount) * int64(n.inWidth(i)) * n.e.act.Size())
 		}
 	}
 	return total
@@ -94,8 +94,8 @@ func (n *attentionNode) backward(c *call) {
 	var to [3]attention.Gradient
 	for i := range to {
 		to[i] = attention.Gradient{To: c.dIn[i], Add: c.accumulate[i]}
-		if c.dIn[i] != 0 && n.again(i) {
-			to[i] = attention.Gradient{To: c.take(int64(c.rows) * int64(n.inWidth(i)) * n.inType(i).Size())}
+		if c.dIn[i] != 0 && c.accumulate[i] && n.again(i) {
+			to[i] = attention.Gradient{To: c.take(int64(c.rows) * int64(n.inWidth(i)) * n.e.act.Size())}
 		}
 	}
 	gradients := attention.Gradients{Q: to[0], K: to[1], V: to[2]}

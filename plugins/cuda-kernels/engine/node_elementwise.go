@@ -102,7 +102,7 @@ type ropeNode struct {
 func newRoPE(b base, o *graph.RoPE) *ropeNode {
 	return &ropeNode{base: b, freq: b.e.addConstant(o.Freq), kernel: rope.New(&b.e.set, rope.Spec{
 		Heads: o.Heads, HeadWidth: b.inWidth(0) / o.Heads, Offset: o.Offset, Pairs: len(o.Freq),
-		Interleaved: o.Interleaved, Factor: o.Factor, Type: b.inType(0),
+		Interleaved: o.Interleaved, Factor: o.Factor, Type: b.e.act,
 	})}
 }
 

@@ -14,11 +14,11 @@ type linearNode struct {
 	in, out int
 	key     int // index of the dropout's key among a step's; −1 without dropout
 
-	bias         *rows.Bias       // nil: neither the linear nor its adapter has one
-	sums         *rows.ColumnSums // of dy, for the gradients of biases; or nil
-	drop, undrop *rows.Dropout    // x to the adapter's input, and its gradient back
-	widen        *rows.Scale      // of W to the activations' type; nil where it has it
-	narrow       *rows.Scale      // of dy to the activations' type; nil where it has it
+	bias   *rows.Bias       // nil: neither the linear nor its adapter has one
+	sums   *rows.ColumnSums // of dy, for the gradients of biases; or nil
+	drop   *rows.Dropout    // of the adapter's input, and its gradient
+	widen  *rows.Scale      // of W to the activations' type; nil where it has it
+	narrow *rows.Scale      // of dy to the activations' type; nil where it has it
 }
 
 func newLinear(b base, o *graph.Linear) *linearNode {
@@ -33,8 +33,7 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 		n.sums = rows.NewColumnSums(set, n.out, n.outType())
 	}
 	if a != nil && a.Dropout > 0 && b.e.phases.Train {
-		n.drop = rows.NewDropout(set, n.in, n.inType(0), act)
-		n.undrop = rows.NewDropout(set, n.in, act, n.inType(0))
+		n.drop = rows.NewDropout(set, n.in, act, act)
 		n.key = b.e.addKey(o.Module)
 	}
 	if held := b.e.matrixType(o.Weight); held != act {
@@ -199,5 +198,5 @@ func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) {
 		d.at = c.take(int64(c.rows) * int64(n.in) * e.act.Size())
 	}
 	e.multiply(c.q, d, h, n.parameter(a.A), 1, false)
-	n.undrop.Apply(c.q, c.rows, dx.at, d.at, c.batch.sample, c.batch.position, e.keyAt(n.key), a.Dropout, true)
+	n.drop.Apply(c.q, c.rows, dx.at, d.at, c.batch.sample, c.batch.position, e.keyAt(n.key), a.Dropout, true)
 }

@@ -70,10 +70,10 @@ type convNode struct {
 
 func newConv(b base, o *graph.Conv) *convNode {
 	trains := b.trained(o.Weight) || b.trained(o.Bias)
-	n := &convNode{base: b, op: o, kernel: rows.NewConv(&b.e.set, b.inWidth(0), o.Kernel, b.inType(0), trains)}
+	n := &convNode{base: b, op: o, kernel: rows.NewConv(&b.e.set, b.inWidth(0), o.Kernel, b.e.act, trains)}
 	if b.e.phases.GenerateSequences > 0 {
-		n.index = rows.NewIndex(&b.e.set, b.inWidth(0), b.inType(0))
-		n.slot = b.e.addCache(b.inWidth(0), b.inType(0))
+		n.index = rows.NewIndex(&b.e.set, b.inWidth(0), b.e.act)
+		n.slot = b.e.addCache(b.inWidth(0), b.e.act)
 	}
 	return n
 }
@@ -86,7 +86,7 @@ func (n *convNode) scratchBytes(rowCount int) int64 {
 		total = n.kernel.Workspace(int64(rowCount))
 	}
 	if sequences := n.e.phases.GenerateSequences; sequences > 0 {
-		window := int64(sequences) * int64(n.op.Kernel) * int64(n.inWidth(0)) * n.inType(0).Size()
+		window := int64(sequences) * int64(n.op.Kernel) * int64(n.inWidth(0)) * n.e.act.Size()
 		total = max(total, need(window, window))
 	}
 	return total
@@ -103,7 +103,7 @@ func (n *convNode) forward(c *call) {
 	}
 	// Each sequence's last tokens stand as a document of their own.
 	window := c.rows * n.op.Kernel
-	bytes := int64(window) * int64(n.inWidth(0)) * n.inType(0).Size()
+	bytes := int64(window) * int64(n.inWidth(0)) * n.e.act.Size()
 	x, y := c.take(bytes), c.take(bytes)
 	back := c.cache.back[n.op.Kernel]
 	n.index.Gather(c.q, window, x, n.e.cacheAt(n.slot), back.row)

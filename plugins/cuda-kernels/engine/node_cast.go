@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/rows"
+)
+
+// castNode gives a node, whose kernels read the activations' type alone, inputs that
+// are float32 (what routers make) in that type, and their gradients back.
+type castNode struct {
+	node
+	base
+	to, from *rows.Scale
+}
+
+// casting is inner, or a castNode around it where an input needs one.
+func casting(b base, inner node) node {
+	wide := false
+	for i := range b.node.Inputs {
+		wide = wide || b.inType(i) != b.e.act
+	}
+	if !wide {
+		return inner
+	}
+	return &castNode{
+		node: inner, base: b,
+		to: rows.NewScale(&b.e.set, device.Float32, b.e.act), from: rows.NewScale(&b.e.set, b.e.act, device.Float32),
+	}
+}
+
+func (n *castNode) name() string            { return n.base.name() }
+func (n *castNode) auxBytes(rows int) int64 { return n.node.auxBytes(rows) }
+
+func (n *castNode) scratchBytes(rowCount int) int64 {
+	total := n.node.scratchBytes(rowCount)
+	for i := range n.base.node.Inputs {
+		if n.inType(i) != n.e.act {
+			total += 2 * need(n.elements(rowCount, i)*n.e.act.Size())
+		}
+	}
+	return total
+}
+
+func (n *castNode) elements(rowCount, input int) int64 {
+	return int64(rowCount) * int64(n.inWidth(input))
+}
+
+// cast replaces the inputs of c that need it.
+func (n *castNode) cast(c *call) {
+	c.in = slices.Clone(c.in)
+	for i, x := range c.in {
+		if x == 0 || n.inType(i) == n.e.act {
+			continue
+		}
+		count := n.elements(c.rows, i)
+		c.in[i] = c.take(count * n.e.act.Size())
+		n.to.Write(c.q, count, c.in[i], x, 1)
+	}
+}
+
+func (n *castNode) forward(c *call) {
+	inner := *c
+	n.cast(&inner)
+	n.node.forward(&inner)
+}
+
+func (n *castNode) backward(c *call) {
+	inner := *c
+	n.cast(&inner)
+	inner.dIn, inner.accumulate = slices.Clone(c.dIn), slices.Clone(c.accumulate)
+	apart := func(i int) bool { return c.dIn[i] != 0 && n.inType(i) != n.e.act }
+	for i := range c.dIn {
+		if apart(i) {
+			inner.dIn[i], inner.accumulate[i] = inner.take(n.elements(c.rows, i)*n.e.act.Size()), false
+		}
+	}
+	n.node.backward(&inner)
+	for i := range c.dIn {
+		switch {
+		case !apart(i):
+		case c.accumulate[i]:
+			n.from.Add(c.q, n.elements(c.rows, i), c.dIn[i], inner.dIn[i], 1)
+		default:
+			n.from.Write(c.q, n.elements(c.rows, i), c.dIn[i], inner.dIn[i], 1)
+		}
+	}
+}
