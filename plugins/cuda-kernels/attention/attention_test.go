@@ -157,9 +157,10 @@ func TestPasses(t *testing.T) {
 func TestShortDocuments(t *testing.T) {
 	for _, typ := range types {
 		t.Run(typ.String(), func(t *testing.T) {
+			b := devicetest.Open(t)
 			op := plainOp(2, 1, 64, 64)
 			p := newProblem(op, typ, 400, 9)
-			tr := newTrial(devicetest.Open(t), Spec{Op: op, Type: typ}, p)
+			tr := newTrial(b, Spec{Op: op, Type: typ}, p)
 			tr.forward()
 			tr.backward()
 			for name, got := range tr.results() {
@@ -173,10 +174,11 @@ func TestShortDocuments(t *testing.T) {
 func TestAdd(t *testing.T) {
 	for _, typ := range types {
 		t.Run(typ.String(), func(t *testing.T) {
+			b := devicetest.Open(t)
 			op := plainOp(4, 2, 64, 64)
 			op.Sinks = 0
 			p := newProblem(op, typ, 200, 90)
-			tr := newTrial(devicetest.Open(t), Spec{Op: op, Type: typ}, p)
+			tr := newTrial(b, Spec{Op: op, Type: typ}, p)
 			before := drawProblem(op, typ, 200, 50)
 			tr.gradients = Gradients{
 				Q: Gradient{tr.Upload(typ, before.q), true}, K: Gradient{tr.Upload(typ, before.k), true}, V: Gradient{tr.Upload(typ, before.v), true},
@@ -222,10 +224,10 @@ func same(tb testing.TB, what string, a, b []float32) {
 func TestRepeats(t *testing.T) {
 	for _, typ := range types {
 		t.Run(typ.String(), func(t *testing.T) {
+			b := devicetest.Open(t)
 			op := plainOp(8, 2, 128, 128)
 			op.Sinks = 0
 			p := drawProblem(op, typ, 2000, 700)
-			b := devicetest.Open(t)
 			var first map[string][]float32
 			for range 2 {
 				tr := newTrial(b, Spec{Op: op, Type: typ, Shared: large}, p)
@@ -246,9 +248,9 @@ func TestRepeats(t *testing.T) {
 func TestLong(t *testing.T) {
 	for _, width := range []int{64, 128} {
 		t.Run(fmt.Sprint(width), func(t *testing.T) {
+			b := devicetest.Open(t)
 			op := plainOp(8, 2, width, width)
 			p := drawProblem(op, device.BFloat16, 6000, 4000)
-			b := devicetest.Open(t)
 			exact := newTrial(b, Spec{Op: op, Type: device.Float32}, p)
 			fast := newTrial(b, Spec{Op: op, Type: device.BFloat16, Shared: large}, p)
 			want := map[string][]float64{}
