@@ -11,9 +11,10 @@
 // transformers, PEFT and torch in float32. How far apart float32 and float64 runs
 // of the reference are is recorded there too: tolerances are well above it.
 //
-// Two environment variables turn further tests on:
+// Three environment variables turn further tests on:
 //
 //	HONE_TEST_PYTHON    a Python with the packages that testdata's scripts name:
 //	                    what hone writes is read by PEFT, transformers and gguf
 //	HONE_TEST_SMOLLM2   SmolLM2-135M-Instruct.Q4_1.gguf: a real model
+//	HONE_TEST_GEMMA3    gemma-3-270m-q4_k_m.gguf: another
 package parity

@@ -40,19 +40,26 @@ type smol struct {
 
 func readSmol(t *testing.T) (*smol, *basemodel.Model) {
 	t.Helper()
-	path := os.Getenv(smolEnv)
+	s := &smol{}
+	return s, readReal(t, smolEnv, "smollm2.json", s)
+}
+
+// readReal reads what a script wrote of a real model, and opens the file that the
+// environment variable names.
+func readReal(t *testing.T, env, name string, into any) *basemodel.Model {
+	t.Helper()
+	path := os.Getenv(env)
 	if path == "" {
-		t.Skipf("%s names no SmolLM2-135M-Instruct.Q4_1.gguf", smolEnv)
+		t.Skipf("%s names no file", env)
 	}
-	data, err := os.ReadFile(filepath.Join("testdata", "smollm2.json"))
+	data, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &smol{}
-	if err := json.Unmarshal(data, s); err != nil {
+	if err := json.Unmarshal(data, into); err != nil {
 		t.Fatal(err)
 	}
-	return s, open(t, path, 128)
+	return open(t, path, 128)
 }
 
 // draw is n hashes of 32 bits: of the CRC-32 of the name plus the index, the same
