@@ -20,12 +20,25 @@ const (
 	// Backward computes gradients of a node's inputs and parameters from those of
 	// its outputs.
 	Backward
+
+	// Those that follow move a value away and back (package offload): its memory is
+	// free in between.
+
+	// Store begins to copy a value away; Stored waits until it has gone.
+	Store
+	Stored
+	// Fetch begins to copy it back, to memory that may be elsewhere; Fetched waits
+	// until it is there.
+	Fetch
+	Fetched
 )
 
 // A Step is one step of a schedule.
 type Step struct {
 	Kind Kind
-	Node int // index into Graph.Nodes; −1 for Loss
+	Node int // index into Graph.Nodes; −1 for Loss and for what moves values
+
+	Value graph.ValueID // of Store, Stored, Fetch and Fetched
 
 	// The rest is for Backward steps.
 

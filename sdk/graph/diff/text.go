@@ -25,10 +25,14 @@ func (s *Schedule) Text() string {
 			b.WriteString("loss\n")
 		case Backward:
 			b.WriteString(s.backwardText(step) + "\n")
+		default:
+			fmt.Fprintf(&b, "%s %%%d\n", moves[step.Kind], step.Value)
 		}
 	}
 	return b.String()
 }
+
+var moves = map[Kind]string{Store: "store", Stored: "stored", Fetch: "fetch", Fetched: "fetched"}
 
 func (s *Schedule) backwardText(step Step) string {
 	n := s.Graph.Nodes[step.Node]

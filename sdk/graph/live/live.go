@@ -20,7 +20,7 @@ type Buffer struct {
 func (a Buffer) Overlaps(b Buffer) bool { return a.From <= b.To && b.From <= a.To }
 
 // Buffers are the buffers of a schedule, in order of From. A value that is
-// computed again has one buffer for each time. In a schedule without a backward
+// computed again, or moved away and back, has one buffer for each time. In a schedule without a backward
 // pass the logits live to the end.
 //
 // An operation's auxiliary results, such as attention's log-sum-exp, live as long
@@ -44,6 +44,10 @@ func Buffers(s *diff.Schedule) []Buffer {
 			c.define(c.gradients, s.Graph.Logits, true, i)
 		case diff.Backward:
 			c.backward(s, step, i)
+		case diff.Fetch:
+			c.define(c.values, step.Value, false, i)
+		case diff.Store, diff.Stored, diff.Fetched:
+			c.use(c.values, step.Value, i)
 		}
 	}
 	if last := len(s.Steps) - 1; last >= 0 && s.Steps[last].Kind == diff.Forward {

@@ -17,9 +17,9 @@ const Nowhere = -1
 // Program.Buffers, or Nowhere.
 type Step struct {
 	Kind diff.Kind
-	Node int // index into the Graph's nodes; −1 for the loss
+	Node int // index into the Graph's nodes; −1 for the loss and for what moves values
 
-	In, Out []int // values, by input and output of the node
+	In, Out []int // values, by input and output of the node; In is the value that is moved
 
 	// Backward: gradients by output (Nowhere: zero) and by input (Nowhere: not
 	// wanted), and whether to add to an input's gradient.
@@ -54,6 +54,11 @@ func Place(s *diff.Schedule) *Program {
 			out.Steps = append(out.Steps, Step{Kind: diff.Loss, Node: -1})
 		case diff.Backward:
 			out.Steps = append(out.Steps, p.backward(step, i))
+		default:
+			if step.Kind == diff.Fetch {
+				p.define(step.Value, false, i)
+			}
+			out.Steps = append(out.Steps, Step{Kind: step.Kind, Node: -1, In: p.values([]graph.ValueID{step.Value})})
 		}
 	}
 	if out.Logits == Nowhere {
