@@ -9,6 +9,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, cohere{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, cohere{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, cohere{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, cohere{}) }
 
 // TestDefaults: keys that are absent are those of transformers.

@@ -10,6 +10,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, exaone{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, exaone{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, exaone{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, exaone{}) }
 
 // TestDefaults: keys that are absent are those of transformers.

@@ -11,6 +11,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, gemma{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, gemma{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, gemma{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, gemma{}) }
 
 // TestDefaults: keys that are absent are those of transformers.

@@ -9,6 +9,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, glm{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, glm{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, glm{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, glm{}) }
 
 // TestDefaults: keys that are absent are those of transformers.

@@ -9,6 +9,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, granite{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, granite{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, granite{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, granite{}) }
 
 // TestDefaults: keys that are absent are those of transformers.

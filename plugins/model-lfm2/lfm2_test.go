@@ -10,6 +10,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, lfm2{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, lfm2{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, lfm2{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, lfm2{}) }
 
 // TestDefaults: keys that are absent are those of transformers.

@@ -13,6 +13,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, mistral{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, mistral{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, mistral{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, mistral{}) }
 
 // TestDefaults: keys that are absent or null are those of transformers.

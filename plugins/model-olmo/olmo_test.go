@@ -10,6 +10,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, olmo{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, olmo{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, olmo{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, olmo{}) }
 
 // TestDefaults: keys that are absent are those of transformers.

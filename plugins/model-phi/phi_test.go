@@ -12,6 +12,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, phi{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, phi{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, phi{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, phi{}) }
 
 // TestDefaults: keys that are absent or null are those of transformers.

@@ -10,6 +10,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, qwen{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, qwen{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, qwen{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, qwen{}) }
 
 // TestDefaults: keys that are absent or null are those of transformers.

@@ -10,6 +10,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, smollm3{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, smollm3{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, smollm3{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, smollm3{}) }
 
 // TestDefaults: keys that are absent are those of transformers.

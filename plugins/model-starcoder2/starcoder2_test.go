@@ -9,6 +9,7 @@ import (
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, starcoder2{}) }
 func TestConformance(t *testing.T) { modeltest.Conformance(t, starcoder2{}) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, starcoder2{}) }
 func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, starcoder2{}) }
 
 // TestDefaults: keys that are absent are those of transformers.

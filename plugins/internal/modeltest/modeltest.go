@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,6 +137,107 @@ func CannotSay(t *testing.T, m model.Model, refused []Mistake) {
 			}
 		})
 	}
+}
+
+// Files asks for a configuration of what a file says of itself, with one key or one
+// shape after the other replaced by nonsense: it is refused, or gives a configuration
+// that Build refuses or takes; nothing panics.
+func Files(t *testing.T, m model.Model) {
+	t.Helper()
+	for name, configuration := range Configurations(t) {
+		t.Run(name, func(t *testing.T) {
+			request := file(t, m, configuration)
+			if request == nil {
+				return // there is no such file
+			}
+			tried := func(what string, value any, r *model.FromGGUFRequest) {
+				answer, err := m.FromGGUF(t.Context(), r)
+				if err == nil {
+					_, err = m.Build(t.Context(), &model.BuildRequest{Configuration: answer.Configuration})
+				}
+				if err != nil && !errors.Is(err, fault.InvalidModel) && !errors.Is(err, fault.Unsupported) {
+					t.Errorf("%s is %v: %v has no code", what, value, err)
+				}
+			}
+			for key := range request.Metadata {
+				for _, value := range []any{nil, "x", -1.0, 0.0, 1.5, 1e300, true, []int64{1}, []int64{-1, 0, 1 << 40}, []bool{}, []string{"x"}} {
+					changed := *request
+					changed.Metadata = maps.Clone(request.Metadata)
+					if changed.Metadata[key] = value; value == nil {
+						delete(changed.Metadata, key)
+					}
+					tried(key, value, &changed)
+				}
+			}
+			for tensor := range request.Tensors {
+				for _, shape := range [][]int{nil, {}, {0}, {7}, {3, 5}, {-1, 4}, {2, 2, 2, 2, 2}} {
+					changed := *request
+					changed.Tensors = maps.Clone(request.Tensors)
+					if changed.Tensors[tensor] = shape; shape == nil {
+						delete(changed.Tensors, tensor)
+					}
+					tried(tensor, shape, &changed)
+				}
+			}
+			for tensor := range request.RopeFactors {
+				for _, factors := range [][]float32{nil, {}, {0}, {-1, 2, 3}, {1e38}} {
+					changed := *request
+					changed.RopeFactors = maps.Clone(request.RopeFactors)
+					changed.RopeFactors[tensor] = factors
+					tried(tensor, factors, &changed)
+				}
+			}
+		})
+	}
+}
+
+// file is what a file of a configuration says of itself; nil where there is none.
+func file(t *testing.T, m model.Model, configuration []byte) *model.FromGGUFRequest {
+	t.Helper()
+	g, err := m.Build(t.Context(), &model.BuildRequest{Configuration: configuration})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shapes := map[string][]int{}
+	for _, p := range g.Params {
+		shapes[p.Source.Tensors()[0]] = p.Shape
+	}
+	out, err := m.ToGGUF(t.Context(), &model.ToGGUFRequest{Configuration: configuration, Tensors: slices.Sorted(maps.Keys(shapes))})
+	if errors.Is(err, fault.Unsupported) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &model.FromGGUFRequest{Metadata: map[string]any{}, Tensors: map[string][]int{}, RopeFactors: map[string][]float32{}}
+	for key, v := range out.Metadata {
+		r.Metadata[key] = wide(v)
+	}
+	for _, tensor := range out.Tensors {
+		if tensor.Source == nil {
+			r.Tensors[tensor.Name], r.RopeFactors[tensor.Name] = []int{len(tensor.Values)}, tensor.Values
+			continue
+		}
+		r.Tensors[tensor.Name] = shapes[tensor.Source.Tensors()[0]]
+	}
+	return r
+}
+
+// wide is a value in the type in which a host hands it on.
+func wide(v any) any {
+	switch x := v.(type) {
+	case uint32:
+		return uint64(x)
+	case float32:
+		return float64(x)
+	case []int32:
+		out := make([]int64, len(x))
+		for i, n := range x {
+			out[i] = int64(n)
+		}
+		return out
+	}
+	return v
 }
 
 // Fuzz holds a model to what no configuration may break: it is refused or gives a
