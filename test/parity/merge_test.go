@@ -11,8 +11,11 @@ import (
 )
 
 // mergedCases are merged into models of their own: adapters of each kind, trained
-// biases, tied and untied full parameters, a checkpoint in shards.
-var mergedCases = []string{"llama", "rslora", "targets", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied"}
+// biases, tied and untied full parameters, a checkpoint in shards, fused linears,
+// weights of norms for each head, convolutions.
+var mergedCases = []string{
+	"llama", "rslora", "targets", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied", "phi4", "gemma3", "cohere", "lfm2",
+}
 
 // merge writes what was trained into the case's base model, in a folder of its own.
 func merge(t *testing.T, g *golden, r result) string {
