@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/engine"
 	"github.com/honeml/hone/sdk/config"
@@ -24,22 +25,24 @@ type backend struct {
 
 // block is the plugin's block in a run file.
 type block struct {
-	Device           int      `config:"device"`
+	GPUs             []string `config:"gpus"`
 	MemoryLimit      string   `config:"memory_limit"`
 	Recompute        string   `config:"recompute"`
+	Offload          bool     `config:"offload"`
 	MicroBatchTokens int      `config:"micro_batch_tokens"`
 	Libraries        []string `config:"libraries"`
 }
 
 func schema() config.Schema {
 	return config.Schema{Attributes: []config.Attribute{
-		{Name: "device", Type: config.Of(config.Int), Default: float64(0), Doc: "Which GPU: its index among those that CUDA_VISIBLE_DEVICES leaves."},
+		{Name: "gpus", Type: config.ListOf(config.String), Doc: "Which GPU: its index among those that CUDA_VISIBLE_DEVICES leaves, or its UUID. By default the first. One run trains on one GPU."},
 		{Name: "memory_limit", Type: config.Of(config.String), Doc: "The most of the GPU's memory to plan for, such as \"24GiB\"; by default what is free."},
 		{
 			Name: "recompute", Type: config.Of(config.String), Default: engine.RecomputeAuto,
 			OneOf: []string{engine.RecomputeAuto, engine.RecomputeNone, engine.RecomputeLayers},
-			Doc:   "What the backward pass computes again to save memory: nothing, or all but what crosses from layer to layer; auto decides by the limit.",
+			Doc:   "What the backward pass computes again to save memory: nothing, or all but what crosses from layer to layer; auto decides value by value, as far as the limit asks for, and moves values to the host's memory where that is cheaper.",
 		},
+		{Name: "offload", Type: config.Of(config.Bool), Default: true, Doc: "Whether recompute = \"auto\" may move values to the host's memory and back."},
 		{Name: "micro_batch_tokens", Type: config.Of(config.Int), Default: float64(0), Doc: "The most tokens to compute at once; 0 chooses. It changes memory and speed, not the mathematics."},
 		{Name: "libraries", Type: config.ListOf(config.String), Doc: "Folders to look for NVIDIA's libraries in, before all others; hone doctor says what is found where."},
 	}}
@@ -59,22 +62,29 @@ func (*backend) Describe(context.Context) (*kernels.Description, error) {
 
 // options decodes the block.
 func options(req *kernels.BindRequest) (engine.Options, device.Options, error) {
-	settings := block{Recompute: engine.RecomputeAuto}
+	settings := block{Recompute: engine.RecomputeAuto, Offload: true}
 	o := engine.Options{}
 	if err := config.Decode(req.Settings.Config, &settings); err != nil {
 		return o, device.Options{}, err
 	}
-	o.Recompute, o.MicroBatch = settings.Recompute, settings.MicroBatchTokens
-	gpu := device.Options{Index: settings.Device, Folders: settings.Libraries}
+	o.Recompute, o.Offload, o.MicroBatch = settings.Recompute, settings.Offload, settings.MicroBatchTokens
+	gpu := device.Options{Folders: settings.Libraries}
+	if len(settings.GPUs) > 0 {
+		gpu.Name = settings.GPUs[0]
+	}
 	switch {
-	case settings.Device < 0:
-		return o, gpu, config.Errorf([]string{"device"}, "GPU %d", settings.Device)
+	case len(settings.GPUs) > 1:
+		return o, gpu, config.Errorf([]string{"gpus"}, "%d GPUs: a run trains on one so far; name one", len(settings.GPUs))
 	case settings.MicroBatchTokens < 0 || settings.MicroBatchTokens > 1<<24:
 		return o, gpu, config.Errorf([]string{"micro_batch_tokens"}, "%d tokens", settings.MicroBatchTokens)
 	}
 	var err error
 	if o.MemoryBytes, err = config.ParseBytes(settings.MemoryLimit); err != nil {
 		return o, gpu, config.Errorf([]string{"memory_limit"}, "%v", err)
+	}
+	// A run that goes on keeps its micro-batches, by which sums are cut.
+	if n := engine.PreviousTokens(req.Previous); n > 0 && o.MicroBatch == 0 {
+		o.MicroBatch = n
 	}
 	if l := req.Limits.MemoryBytes; l > 0 && (o.MemoryBytes == 0 || l < o.MemoryBytes) {
 		o.MemoryBytes = l
@@ -137,6 +147,7 @@ func describe(gpu *device.GPU, o *engine.Options) error {
 		}
 		o.ContextBytes = gpu.ContextBytes
 		o.SharedBytes = gpu.Info.SharedPerBlock
+		o.Rates = rates(gpu.Info)
 		o.Device = kernels.Device{
 			Kind: "cuda", Name: gpu.Info.Name, ID: gpu.Info.UUID, MemoryBytes: gpu.Info.TotalMemory,
 			Driver: fmt.Sprintf("CUDA %s", gpu.Driver),
@@ -146,6 +157,24 @@ func describe(gpu *device.GPU, o *engine.Options) error {
 		}
 		return nil
 	})
+}
+
+// rates are what a GPU does in a second, by its data sheet and what kernels reach of
+// that.
+func rates(d cuda.Device) engine.Rates {
+	const reached, bytesReached, link = 0.65, 0.8, 45e9
+	perClock := map[int]float64{8: 1024, 9: 4096, 10: 8192}[d.Major] // of a multiprocessor, in 16 bits
+	if d.Major == 8 && d.Minor == 0 {
+		perClock = 2048
+	}
+	if perClock == 0 {
+		perClock = 1024
+	}
+	return engine.Rates{
+		FLOPs: reached * perClock * float64(d.SMs) * float64(d.ClockKHz) * 1e3,
+		Bytes: bytesReached * 2 * float64(d.MemoryClockKHz) * 1e3 * float64(d.MemoryBusBits) / 8,
+		Link:  link,
+	}
 }
 
 func (b *backend) bound() error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
@@ -15,7 +17,7 @@ import (
 
 // Options say which GPU is opened, and with what.
 type Options struct {
-	Index    int      // among those that this process sees
+	Name     string   // index among those that this process sees, or UUID; "": the first
 	Folders  []string // to look for NVIDIA's libraries in, before all others
 	CacheDir string   // for compiled kernels; "": the user's cache folder
 	Spin     bool     // waiting takes a core, and less time
@@ -55,10 +57,11 @@ func Open(o Options) (*GPU, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Index < 0 || o.Index >= len(devices) {
-		return nil, fault.New(fault.Unsupported, "there is no GPU %d: this process sees %d", o.Index, len(devices))
+	info, err := pick(devices, o.Name)
+	if err != nil {
+		return nil, err
 	}
-	g := &GPU{Info: devices[o.Index], Driver: driver.Version(), cache: nvrtc.OpenCache(o.CacheDir), finder: finder}
+	g := &GPU{Info: info, Driver: driver.Version(), cache: nvrtc.OpenCache(o.CacheDir), finder: finder}
 	if err := g.openCompiler(); err != nil {
 		return nil, err
 	}
@@ -73,6 +76,18 @@ func Open(o Options) (*GPU, error) {
 		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil
+}
+
+// pick finds a device by its index or UUID.
+func pick(devices []cuda.Device, name string) (cuda.Device, error) {
+	var seen []string
+	for i, d := range devices {
+		if name == "" || name == strconv.Itoa(i) || strings.EqualFold(name, d.UUID) {
+			return d, nil
+		}
+		seen = append(seen, fmt.Sprintf("%d (%s, %s)", i, d.Name, d.UUID))
+	}
+	return cuda.Device{}, fault.New(fault.Unsupported, "there is no GPU %q; this process sees %s", name, strings.Join(seen, ", "))
 }
 
 func (g *GPU) openCompiler() error {
@@ -148,15 +163,16 @@ func (s *Set) compile(ctx context.Context, arch string, atOnce int, compile func
 		limit <- struct{}{}
 		group.Go(func() {
 			defer func() { <-limit }()
-			u.compiled, errs[i] = compile(ctx, u.source.request(arch))
+			u.compiled, errs[i] = compile(ctx, u.source.Request(arch))
 		})
 	}
 	group.Wait()
 	return errors.Join(errs...)
 }
 
-// request is the source as the compiler takes it.
-func (s Source) request(arch string) nvrtc.Request {
+// Request is the source as the compiler takes it, for an architecture of
+// [nvrtc.ArchOf].
+func (s Source) Request(arch string) nvrtc.Request {
 	options := make([]string, len(s.Defines))
 	for i, d := range s.Defines {
 		options[i] = "-D" + d

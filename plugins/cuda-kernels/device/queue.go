@@ -154,6 +154,14 @@ func (q *Queue) Record(event *cuda.Event) *cuda.Event {
 	return event
 }
 
+// After lets what follows begin only once an event of another queue was reached; nil is
+// none.
+func (q *Queue) After(event *cuda.Event) {
+	if event != nil {
+		q.do(func() error { return q.stream.Wait(event) })
+	}
+}
+
 // Wait waits until all of the work is done, and answers the first error.
 func (q *Queue) Wait() error {
 	q.do(q.stream.Synchronize)

@@ -89,3 +89,16 @@ func (s *Set) Sources() []Source {
 	}
 	return out
 }
+
+// Kernels are the names of the kernels that were asked of a source.
+func (s *Set) Kernels(source Source) []string {
+	u := s.units[source.key()]
+	if u == nil {
+		return nil
+	}
+	names := make([]string, len(u.kernels))
+	for i, k := range u.kernels {
+		names[i] = k.Name
+	}
+	return names
+}

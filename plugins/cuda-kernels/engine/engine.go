@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
@@ -35,6 +36,8 @@ type Engine struct {
 	cacheSlots []cacheSlot
 
 	layout      layout
+	schedule    *diff.Schedule // of the trunk, with everything kept; nil without training below the head
+	scheduled   *diff.Schedule // as the layout has it
 	memory      arena
 	params      parameters
 	training    *program // nil without the train phase
@@ -55,6 +58,7 @@ type Engine struct {
 	q       *device.Queue
 	arena   device.Pointer // 0 before Load
 	staging *staging
+	mover   *mover
 	results *results
 	watch   func(n node, c *call) // for tests: sees what each node made in a forward pass
 	stepped bool                  // a step was done, so there are gradients
@@ -67,13 +71,15 @@ type Options struct {
 	MicroBatch   int    // tokens; 0: chosen
 	MemoryBytes  int64  // the most to take; 0: no limit
 	ContextBytes int64  // what the driver takes beside the arena
+	Offload      bool   // values may be moved to the host\'s memory
+	Rates        Rates  // of the GPU; zero: those of a usual one
 	SharedBytes  int    // shared memory that a block may have; 0: what all GPUs have
 	Device       kernels.Device
 }
 
 // What is computed again in the backward pass.
 const (
-	RecomputeAuto   = "auto"   // none, or layers where the memory does not suffice
+	RecomputeAuto   = "auto"   // as much as the memory asks for, value by value
 	RecomputeNone   = "none"   // everything that the backward pass reads is kept
 	RecomputeLayers = "layers" // only what crosses from layer to layer is kept
 )
@@ -85,6 +91,9 @@ var precisions = map[string]device.Type{
 
 // Bind plans a Graph and lays its memory out. It touches no GPU.
 func Bind(req *kernels.BindRequest, o Options) (*Engine, error) {
+	if o.Rates == (Rates{}) {
+		o.Rates = usualRates
+	}
 	e := &Engine{g: req.Graph, settings: req.Settings, options: o, phases: req.Phases}
 	if err := e.check(); err != nil {
 		return nil, err
@@ -199,4 +208,19 @@ func (e *Engine) do(f func() error) error {
 // String names what is bound, for messages.
 func (e *Engine) String() string {
 	return fmt.Sprintf("%s in %v on %s", e.g.Architecture, e.act, e.options.Device.Name)
+}
+
+// Close gives the memory back that Load took. The GPU stays open.
+func (e *Engine) Close() error {
+	if e.gpu == nil {
+		return nil
+	}
+	return e.gpu.Do(func() error {
+		if e.arena == 0 {
+			return nil
+		}
+		arena := e.arena
+		e.arena = 0
+		return errors.Join(e.q.Wait(), e.mover.close(), e.gpu.Free(arena))
+	})
 }

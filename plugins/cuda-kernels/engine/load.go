@@ -78,6 +78,9 @@ func (e *Engine) allocate() error {
 		if e.results, err = newResults(e); err != nil {
 			return err
 		}
+		if e.mover, err = newMover(e); err != nil {
+			return err
+		}
 		// What lies between parameters, and the moments, begin as zeros.
 		for _, s := range []span{e.params.master, e.params.gradient, e.params.first, e.params.second} {
 			e.q.Zero(e.at(s), s.bytes)

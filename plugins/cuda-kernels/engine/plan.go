@@ -2,7 +2,7 @@ package engine
 
 import (
 	"encoding/json"
-	"fmt"
+	"math"
 	"slices"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/optimizer"
@@ -16,13 +16,15 @@ import (
 // A layout is what Bind decided.
 type layout struct {
 	tokens    int    // the most of a micro-batch
-	recompute string // RecomputeNone or RecomputeLayers
+	recompute string // RecomputeNone, RecomputeLayers or, with measures, RecomputeAuto
+	measures  []measure
+	seconds   float64 // a token, by estimate
 }
 
-// bound is the plan as checkpoints hold it: what decides the bits of a run.
+// bound is the plan as checkpoints hold it: what decides the bits of a run. What is
+// computed again or moved does not.
 type bound struct {
 	Format    int    `json:"format"`
-	Recompute string `json:"recompute"`
 	Precision string `json:"precision"`
 	Held      string `json:"held"`
 	Tokens    int    `json:"tokens"`
@@ -37,77 +39,107 @@ const (
 
 // plan decides what is kept and how large micro-batches are, and lays out memory.
 func (e *Engine) plan(full *diff.Schedule) error {
-	e.layout = layout{tokens: e.microBatch(), recompute: e.options.Recompute}
-	if e.layout.recompute != RecomputeLayers {
-		e.layout.recompute = RecomputeNone
-	}
-	if err := e.layOut(full); err != nil {
-		return err
-	}
-	limit := e.options.MemoryBytes
-	if limit == 0 || e.totalBytes() <= limit {
-		return nil
-	}
-	// Smaller micro-batches cost less than computing twice, as long as they keep the
-	// GPU busy.
-	for _, try := range e.attempts() {
-		e.layout = try
-		if err := e.layOut(full); err != nil {
+	var best *layout
+	least := int64(math.MaxInt64)
+	for _, tokens := range e.tokenChoices() {
+		found, err := e.layoutOf(full, tokens)
+		if err != nil {
 			return err
 		}
-		if e.totalBytes() <= limit {
-			return nil
+		least = min(least, e.totalBytes())
+		if !e.fits() {
+			continue
+		}
+		// Fewer tokens at a time are worth it only where they are faster by more than
+		// the estimate's error.
+		if best == nil || found.seconds < 0.97*best.seconds {
+			best = found
+		}
+		if len(found.measures) == 0 {
+			break // smaller ones only take longer
 		}
 	}
-	need := e.totalBytes()
-	err := fault.New(fault.LimitTooSmall, "the run needs %s of the GPU's memory at least, the limit is %s", bytesText(need), bytesText(limit))
-	err.NeedBytes = need
-	return err.WithHint("set memory_limit to %s or more, or a smaller max_length", bytesText(need))
+	if best != nil {
+		return e.layOut(full, *best)
+	}
+	err := fault.New(fault.LimitTooSmall, "the run needs %s of the GPU's memory at least, the limit is %s", bytesText(least), bytesText(e.options.MemoryBytes))
+	err.NeedBytes = least
+	return err.WithHint("set memory_limit to %s or more, or a smaller max_length", bytesText(least))
 }
 
-// attempts are the layouts to try where the first does not fit, the best first.
-func (e *Engine) attempts() []layout {
-	least := max(e.settings.MaxLength, e.phases.GenerateLength, e.phases.GenerateSequences, min(leastTokens, e.layout.tokens))
-	if e.options.MicroBatch > 0 {
-		least = e.layout.tokens
-	}
-	var out []layout
-	add := func(recompute string, from, to int) {
-		for tokens := from; ; tokens = max(to, tokens/2) {
-			out = append(out, layout{tokens: tokens, recompute: recompute})
-			if tokens <= to {
-				return
-			}
-		}
-	}
-	busy := max(least, min(usualTokens/4, e.layout.tokens))
-	if e.layout.recompute == RecomputeNone {
-		add(RecomputeNone, e.layout.tokens, busy)
-	}
-	if e.phases.Train && e.options.Recompute != RecomputeNone {
-		add(RecomputeLayers, e.layout.tokens, least)
-	} else {
-		add(e.layout.recompute, busy, least)
-	}
-	return out
+// fits reports whether what is laid out is within the limit.
+func (e *Engine) fits() bool {
+	return e.options.MemoryBytes == 0 || e.totalBytes() <= e.options.MemoryBytes
 }
 
-func (e *Engine) microBatch() int {
+// tokenChoices are the sizes of micro-batches to try, the largest first.
+func (e *Engine) tokenChoices() []int {
 	// Prompts are run whole, and a token of every sequence at once.
 	least := max(e.settings.MaxLength, e.phases.GenerateLength, e.phases.GenerateSequences)
 	if e.options.MicroBatch > 0 {
-		return max(e.options.MicroBatch, least)
+		return []int{max(e.options.MicroBatch, least)}
 	}
 	tokens := usualTokens
 	if t := e.settings.TokensPerStep; t > 0 {
 		tokens = min(tokens, t)
 	}
-	return max(tokens, least)
+	tokens = max(tokens, least)
+	out := []int{tokens}
+	for least = max(least, min(leastTokens, tokens)); tokens > least; {
+		tokens = max(least, tokens/2)
+		out = append(out, tokens)
+	}
+	return out
 }
 
-// layOut makes the programs for the present layout and lays out all memory.
-func (e *Engine) layOut(full *diff.Schedule) error {
-	rows := bucket(e.layout.tokens)
+// layoutOf lays out micro-batches of so many tokens, with as few measures as the limit
+// allows.
+func (e *Engine) layoutOf(full *diff.Schedule, tokens int) (*layout, error) {
+	l := layout{tokens: tokens, recompute: e.options.Recompute}
+	if l.recompute == RecomputeAuto || l.recompute == "" || full == nil {
+		l.recompute = RecomputeNone
+	}
+	if err := e.layOut(full, l); err != nil {
+		return nil, err
+	}
+	l.seconds = e.secondsPerToken()
+	if e.fits() || e.schedule == nil || e.options.Recompute != RecomputeAuto {
+		return &l, nil
+	}
+	l.recompute = RecomputeAuto
+	x := e.newSelection(e.schedule, bucket(tokens))
+	rest := e.totalBytes() - e.activations.bytes
+	n, ok := x.fit(e.options.MemoryBytes - rest)
+	// A layout takes a little more than the peak that fit goes by.
+	for step := max(1, len(x.measures)/64); ; n = min(n+step, len(x.measures)) {
+		l.measures = x.measures[:n]
+		if err := e.layOut(full, l); err != nil {
+			return nil, err
+		}
+		if !ok || e.fits() || n == len(x.measures) {
+			l.seconds = e.secondsPerToken()
+			return &l, nil
+		}
+	}
+}
+
+// secondsPerToken estimates the time that a token of a full micro-batch takes.
+func (e *Engine) secondsPerToken() float64 {
+	k := costs{e, bucket(e.layout.tokens)}
+	total := k.loss()
+	for _, step := range e.scheduled.Steps {
+		if step.Node >= 0 {
+			step.Node = e.head.TrunkNodes[step.Node]
+			total += k.step(step)
+		}
+	}
+	return total / float64(e.layout.tokens)
+}
+
+// layOut makes the programs for a layout and lays out all memory.
+func (e *Engine) layOut(full *diff.Schedule, l layout) error {
+	e.layout = l
+	rows := bucket(l.tokens)
 	e.memory = arena{}
 	e.params = e.layOutParameters(&e.memory)
 	e.constants.layOut(&e.memory)
@@ -119,22 +151,35 @@ func (e *Engine) layOut(full *diff.Schedule) error {
 		trunkNodes[i] = e.nodes[n]
 	}
 	forward := diff.ForwardOnly(trunk, options)
-	e.training, e.scoring = nil, e.bind(forward, trunkNodes, rows)
+	e.training, e.scoring, e.schedule, e.scheduled = nil, e.bind(forward, trunkNodes, rows), nil, forward
 	size := e.scoring.size
 	if full != nil {
 		s, err := diff.Differentiate(trunk, options)
 		if err != nil {
 			s = forward // nothing below the head is trained
+		} else {
+			e.schedule = s
 		}
-		if e.layout.recompute == RecomputeLayers {
-			s = recompute.Plan(s, recompute.Layers(trunk))
-		}
-		e.training = e.bind(s, trunkNodes, rows)
+		e.scheduled = e.keepLess(s)
+		e.training = e.bind(e.scheduled, trunkNodes, rows)
 		size = max(size, e.training.size)
 	}
 	e.activations = e.memory.take("activations", size)
 	e.layOutWorkspaces(rows)
 	return nil
+}
+
+// keepLess is the schedule with what the layout computes again or moves.
+func (e *Engine) keepLess(s *diff.Schedule) *diff.Schedule {
+	switch {
+	case e.schedule == nil:
+		return s
+	case e.layout.recompute == RecomputeLayers:
+		return recompute.Plan(s, recompute.Layers(s.Graph))
+	case len(e.layout.measures) > 0:
+		return e.newSelection(s, bucket(e.layout.tokens)).taken(len(e.layout.measures))
+	}
+	return s
 }
 
 // layOutWorkspaces lays out what is neither weights nor activations.
@@ -197,10 +242,7 @@ func (e *Engine) flops() float64 {
 
 // Plan is what Bind answers.
 func (e *Engine) Plan(previous []byte) (*kernels.Plan, error) {
-	b := bound{
-		Format: 1, Recompute: e.layout.recompute, Precision: e.act.String(), Held: e.held.String(),
-		Tokens: e.layout.tokens, Device: e.options.Device.Name,
-	}
+	b := e.bound()
 	data, err := json.Marshal(b)
 	if err != nil {
 		return nil, err
@@ -208,6 +250,7 @@ func (e *Engine) Plan(previous []byte) (*kernels.Plan, error) {
 	p := &kernels.Plan{
 		Device: e.options.Device, MicroBatchTokens: e.layout.tokens, FLOPsPerToken: e.flops(), Bound: data,
 		Memory: append([]kernels.MemoryItem{}, e.memory.items...), Choices: e.choices(),
+		SecondsPerStep: e.layout.seconds * float64(e.settings.TokensPerStep),
 	}
 	if e.options.ContextBytes > 0 {
 		p.Memory = append(p.Memory, kernels.MemoryItem{Category: "context", Bytes: e.options.ContextBytes})
@@ -217,18 +260,18 @@ func (e *Engine) Plan(previous []byte) (*kernels.Plan, error) {
 	return p, nil
 }
 
-func (e *Engine) choices() []kernels.Choice {
-	out := []kernels.Choice{{
-		What: fmt.Sprintf("micro-batches of up to %d tokens", e.layout.tokens),
-		Why:  "enough to keep the GPU busy, and no less than max_length",
-	}}
-	if e.layout.recompute == RecomputeLayers {
-		out = append(out, kernels.Choice{
-			What: "activations within a layer are computed again in the backward pass", Why: "recompute = " + e.options.Recompute,
-		})
+func (e *Engine) bound() bound {
+	return bound{
+		Format: 1, Precision: e.act.String(), Held: e.held.String(), Tokens: e.layout.tokens, Device: e.options.Device.Name,
 	}
-	if e.settings.WeightType == "" || e.settings.WeightType == "auto" {
-		out = append(out, kernels.Choice{What: "frozen weights are held as " + e.held.String(), Why: "as activations are"})
+}
+
+// PreviousTokens is the size of micro-batches of a plan that Plan gave; 0 where it is
+// none.
+func PreviousTokens(plan []byte) int {
+	var b bound
+	if json.Unmarshal(plan, &b) != nil || b.Tokens < 0 {
+		return 0
 	}
-	return out
+	return b.Tokens
 }

@@ -20,6 +20,7 @@ type boundStep struct {
 	dOut, dIn  []int64
 	accumulate []bool
 	aux        int64
+	value      graph.ValueID // that is moved
 }
 
 // A program is a schedule laid out in the arena. If it is of the trunk, the head
@@ -28,6 +29,7 @@ type program struct {
 	steps           []boundStep
 	logits, dLogits int64 // of the trunk's last value, where there is a head
 	size            int64
+	moved           []graph.ValueID // to the host and back
 }
 
 // typeOf is the type of a value's elements.
@@ -44,6 +46,16 @@ func (e *Engine) valueBytes(v graph.ValueID, rows int) int64 {
 	return int64(rows) * int64(value.Width*value.Slots) * e.typeOf(v).Size()
 }
 
+// auxOf is the memory of the auxiliary results that stand behind a value: those of the
+// node whose first output it is.
+func (e *Engine) auxOf(v graph.ValueID, rows int) int64 {
+	node := e.g.Values[v].Node
+	if e.g.Nodes[node].Outputs[0] != v {
+		return 0
+	}
+	return e.nodes[node].auxBytes(rows)
+}
+
 // bind lays out a schedule for micro-batches of up to rows rows. nodeOf has the
 // nodes of the schedule's Graph.
 func (e *Engine) bind(s *diff.Schedule, nodeOf []node, rows int) *program {
@@ -53,9 +65,8 @@ func (e *Engine) bind(s *diff.Schedule, nodeOf []node, rows int) *program {
 	for i, b := range placed.Buffers {
 		aux[i] = align(e.valueBytes(b.Value, rows))
 		sizes[i] = aux[i]
-		v := s.Graph.Values[b.Value]
-		if !b.Gradient && s.Graph.Nodes[v.Node].Outputs[0] == v.ID {
-			sizes[i] += align(nodeOf[v.Node].auxBytes(rows))
+		if !b.Gradient {
+			sizes[i] += align(e.auxOf(b.Value, rows))
 		}
 	}
 	offsets, size := live.Layout(placed.Buffers, sizes, alignment)
@@ -73,9 +84,17 @@ func (e *Engine) bind(s *diff.Schedule, nodeOf []node, rows int) *program {
 		return out
 	}
 	p := &program{size: size, logits: offset(placed.Logits), dLogits: offset(placed.DLogits)}
-	for _, step := range placed.Steps {
+	for i, step := range placed.Steps {
 		b := boundStep{kind: step.Kind, accumulate: step.Accumulate, aux: nowhere}
-		if step.Kind != diff.Loss {
+		switch step.Kind {
+		case diff.Loss:
+		case diff.Store, diff.Stored, diff.Fetch, diff.Fetched:
+			b.value, b.in = s.Steps[i].Value, places(step.In)
+			b.aux = b.in[0] + aux[step.In[0]]
+			if step.Kind == diff.Store {
+				p.moved = append(p.moved, b.value)
+			}
+		default:
 			b.node = nodeOf[step.Node]
 			b.in, b.out, b.dIn, b.dOut = places(step.In), places(step.Out), places(step.DIn), places(step.DOut)
 			if first := step.Out[0]; first >= 0 {
@@ -136,6 +155,8 @@ func (e *Engine) run(p *program, c call, loss func()) {
 			begun = true
 			c.q.At("the loss")
 			loss()
+		default:
+			e.move(s, c.rows)
 		}
 	}
 	if !begun && loss != nil { // nothing below the head is trained

@@ -162,7 +162,7 @@ func TestEveryValue(t *testing.T) {
 			t.Run(fmt.Sprint(precision, " ", seed), func(t *testing.T) {
 				c := graphtest.Random(rand.New(rand.NewPCG(7, seed)), graphtest.Options{})
 				e := bindCase(t, gpu, c, precision)
-				defer func() { _ = e.gpu.Do(func() error { return gpu.Free(e.arena) }) }()
+				defer func() { _ = e.Close() }()
 				run, err := interp.New(c.Graph, rounded(c, precision), c.Batch, interp.Options{Adapter: c.Adapter, Round: roundings[precision]})
 				if err != nil {
 					t.Fatal(err)

@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/honeml/hone/sdk/kernels"
+)
+
+// choices are what the plan decided, for people.
+func (e *Engine) choices() []kernels.Choice {
+	out := []kernels.Choice{{
+		What: fmt.Sprintf("micro-batches of up to %d tokens", e.layout.tokens),
+		Why:  "enough to keep the GPU busy, and no less than max_length",
+	}}
+	switch {
+	case e.layout.recompute == RecomputeLayers:
+		out = append(out, kernels.Choice{
+			What: "activations within a layer are computed again in the backward pass", Why: "recompute = " + e.options.Recompute,
+		})
+	case len(e.layout.measures) > 0:
+		why := "the limit is " + bytesText(e.options.MemoryBytes)
+		out = append(out, e.measureChoice("computed again", why, false), e.measureChoice("moved to the host's memory and back", why, true))
+		out = slices.DeleteFunc(out, func(c kernels.Choice) bool { return c.What == "" })
+	}
+	if e.settings.WeightType == "" || e.settings.WeightType == "auto" {
+		out = append(out, kernels.Choice{What: "frozen weights are held as " + e.held.String(), Why: "as activations are"})
+	}
+	return out
+}
+
+// measureChoice sums the measures of one kind up: which values of how many layers, what
+// they save and what that costs.
+func (e *Engine) measureChoice(done, why string, move bool) kernels.Choice {
+	layers := map[string]int{}
+	var names []string
+	c := kernels.Choice{Why: why}
+	for _, m := range e.layout.measures {
+		if m.move != move {
+			continue
+		}
+		name := withoutLayer(e.nodes[e.g.Values[m.value].Node].name())
+		if layers[name] == 0 {
+			names = append(names, name)
+		}
+		layers[name]++
+		c.Bytes += m.bytes
+		if !move {
+			c.Seconds += m.seconds
+		}
+	}
+	if len(names) == 0 {
+		return kernels.Choice{}
+	}
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s (%d)", name, layers[name])
+	}
+	c.What = strings.Join(names, ", ") + " " + done
+	return c
+}
+
+// withoutLayer is a node's name from behind its layer's number on.
+func withoutLayer(name string) string {
+	parts := strings.Split(name, ".")
+	for i := len(parts) - 1; i >= 0; i-- {
+		if parts[i] != "" && strings.Trim(parts[i], "0123456789") == "" {
+			return strings.Join(parts[i+1:], ".")
+		}
+	}
+	return name
+}

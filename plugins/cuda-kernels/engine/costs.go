@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+)
+
+// Rates are what a GPU does in a second, for estimates of time: as kernels reach them,
+// not as its maker states them.
+type Rates struct {
+	FLOPs float64 // of matrix products in 16 bits
+	Bytes float64 // of its memory
+	Link  float64 // bytes between it and the host, each way
+}
+
+// usualRates are those of an H100, where no GPU was asked.
+var usualRates = Rates{FLOPs: 620e12, Bytes: 2.6e12, Link: 45e9}
+
+// launchSeconds is the least that a kernel takes, its launch included.
+const launchSeconds = 4e-6
+
+// costs estimates the time of steps on so many rows.
+type costs struct {
+	e    *Engine
+	rows int
+}
+
+func (k costs) bytes(v graph.ValueID) float64 { return float64(k.e.valueBytes(v, k.rows)) }
+
+// step is the seconds of a step of a schedule.
+func (k costs) step(s diff.Step) float64 {
+	switch s.Kind {
+	case diff.Forward:
+		return k.forward(s.Node)
+	case diff.Backward:
+		return k.backward(s.Node)
+	case diff.Loss:
+		return k.loss()
+	}
+	return 0
+}
+
+// forward is the seconds of a node of the Graph.
+func (k costs) forward(node int) float64 {
+	n := k.e.g.Nodes[node]
+	switch o := n.Op.(type) {
+	case *graph.Linear:
+		seconds := k.product(o.Weight)
+		if o.Adapter != nil {
+			seconds += k.product(o.Adapter.A) + k.product(o.Adapter.B)
+		}
+		return seconds
+	case *graph.Attention:
+		return k.attention(o)
+	}
+	return k.traffic(n)
+}
+
+// backward is the seconds of a node's backward step. A frozen linear has one product
+// less than a trained one.
+func (k costs) backward(node int) float64 {
+	n := k.e.g.Nodes[node]
+	switch o := n.Op.(type) {
+	case *graph.Linear:
+		seconds := k.product(o.Weight)
+		if k.e.g.Params[o.Weight].Trainable {
+			seconds *= 2
+		}
+		if o.Adapter != nil {
+			seconds += 3 * (k.product(o.Adapter.A) + k.product(o.Adapter.B))
+		}
+		return seconds
+	case *graph.Attention:
+		return 3.5 * k.attention(o) // its kernels recompute the scores twice
+	}
+	return 2 * k.traffic(n)
+}
+
+// product is the seconds of x·Wᵀ.
+func (k costs) product(weight graph.ParamID) float64 {
+	shape, size := k.e.g.Params[weight].Shape, float64(k.e.act.Size())
+	in, out, rows := float64(shape[1]), float64(shape[0]), float64(k.rows)
+	rate := k.e.options.Rates.FLOPs
+	if k.e.act == device.Float32 {
+		rate /= 14 // without tensor cores
+	}
+	return max(2*rows*in*out/rate, size*(in*out+rows*(in+out))/k.e.options.Rates.Bytes) + launchSeconds
+}
+
+// attention is the seconds of the forward kernel on documents of the longest length.
+func (k costs) attention(o *graph.Attention) float64 {
+	seen := float64(k.e.settings.MaxLength) / 2
+	if o.Window > 0 {
+		seen = min(seen, float64(o.Window))
+	}
+	flops := 2 * float64(k.rows) * seen * float64(o.Heads*(o.KeyWidth+o.ValueWidth))
+	return 2*flops/k.e.options.Rates.FLOPs + launchSeconds
+}
+
+// traffic is the seconds of a node that reads its inputs and writes its outputs.
+func (k costs) traffic(n *graph.Node) float64 {
+	total := 0.0
+	for _, v := range n.Inputs {
+		total += k.bytes(v)
+	}
+	for _, v := range n.Outputs {
+		total += k.bytes(v)
+	}
+	return total/k.e.options.Rates.Bytes + launchSeconds
+}
+
+// loss is the seconds of the head, forward and backward.
+func (k costs) loss() float64 {
+	total := 0.0
+	for _, i := range k.e.head.Nodes {
+		total += k.forward(i) + k.backward(i)
+	}
+	return total
+}
+
+// link is the seconds that a value's way to the host takes.
+func (k costs) link(v graph.ValueID) float64 {
+	return (k.bytes(v) + float64(k.e.auxOf(v, k.rows))) / k.e.options.Rates.Link
+}
+
+// schedule is the seconds of all steps.
+func (k costs) schedule(s *diff.Schedule) float64 {
+	total := 0.0
+	for _, step := range s.Steps {
+		total += k.step(step)
+	}
+	return total
+}
