@@ -137,29 +137,62 @@ func (s *server) Train(stream grpc.BidiStreamingServer[pb.StepPart, pb.StepResul
 		return err
 	}
 	defer end()
-	next := func() (*Step, error) {
-		var step *Step
-		for {
-			part, err := stream.Recv()
-			if err != nil {
-				if errors.Is(err, io.EOF) && step == nil {
-					return nil, io.EOF
-				}
-				return nil, fmt.Errorf("receiving a step: %w", err)
-			}
-			if step == nil {
-				step = &Step{Number: part.GetStep(), LearningRate: part.GetLearningRate(), Objective: part.GetObjective()}
-			}
-			if part.GetBatch() != nil {
-				step.Batches = append(step.Batches, batchFromProto(part.GetBatch()))
-			}
-			if part.GetLast() {
-				return step, nil
-			}
-		}
-	}
+	next := ahead(stream.Context(), func() (*Step, error) { return receiveStep(stream) })
 	report := func(r *StepResult) error { return stream.Send(resultToProto(r)) }
 	return wire.ToStatus(s.impl.Train(stream.Context(), next, report))
+}
+
+// receiveStep receives the parts of a step; io.EOF after the last step.
+func receiveStep(stream grpc.BidiStreamingServer[pb.StepPart, pb.StepResult]) (*Step, error) {
+	var step *Step
+	for {
+		part, err := stream.Recv()
+		if err != nil {
+			if errors.Is(err, io.EOF) && step == nil {
+				return nil, io.EOF
+			}
+			return nil, fmt.Errorf("receiving a step: %w", err)
+		}
+		if step == nil {
+			step = &Step{Number: part.GetStep(), LearningRate: part.GetLearningRate(), Objective: part.GetObjective()}
+		}
+		if part.GetBatch() != nil {
+			step.Batches = append(step.Batches, batchFromProto(part.GetBatch()))
+		}
+		if part.GetLast() {
+			return step, nil
+		}
+	}
+}
+
+// ahead is next, called before its answer is asked for: the next step is received
+// while the backend does the one before it. The first error is also that of every
+// later call.
+func ahead(ctx context.Context, next func() (*Step, error)) func() (*Step, error) {
+	steps := make(chan *Step, 1)
+	var failed error // set before steps is closed
+	go func() {
+		defer close(steps)
+		for {
+			step, err := next()
+			if err != nil {
+				failed = err
+				return
+			}
+			select {
+			case steps <- step:
+			case <-ctx.Done():
+				failed = ctx.Err()
+				return
+			}
+		}
+	}()
+	return func() (*Step, error) {
+		if step, ok := <-steps; ok {
+			return step, nil
+		}
+		return nil, failed
+	}
 }
 
 func (s *server) Score(req *pb.ScoreRequest, stream grpc.ServerStreamingServer[pb.ScoreResult]) error {
