@@ -22,6 +22,9 @@ func (s *session) announce(display ui.Display, dir *rundir.Dir, fanout *metrics.
 	say("run %s in %s", s.run.Name, relative(dir.Path))
 	say("model %s: %s", relative(s.run.Model.Source), s.modelLine())
 	say("data: %s", s.dataLine())
+	if s.kernels.note != "" {
+		say("%s", s.kernels.note)
+	}
 	for _, name := range slices.Sorted(maps.Keys(fanout.Notes())) {
 		for _, note := range fanout.Notes()[name] {
 			say("%s: %s", name, note)

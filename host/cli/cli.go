@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/honeml/hone/host/gpu"
 	"github.com/honeml/hone/host/pluginhost"
 	"github.com/honeml/hone/host/runfile"
 	"github.com/honeml/hone/host/train"
@@ -38,12 +39,17 @@ const (
 // Main runs hone and returns its exit code. stop, when closed, asks what is under
 // way to come to a good end.
 func Main(ctx context.Context, args []string, streams Streams, version string, stop <-chan struct{}) int {
-	a := &app{Streams: streams, version: version, stop: stop}
+	a := &app{Streams: streams, version: version, stop: stop, machine: gpu.Here()}
+	return a.main(ctx, args)
+}
+
+// main runs the command that args name and returns the exit code.
+func (a *app) main(ctx context.Context, args []string) int {
 	root := a.root() //nolint:contextcheck // commands get their context from ExecuteContext
 	root.SetArgs(longFlags(root, args))
-	root.SetIn(streams.In)
-	root.SetOut(streams.Out)
-	root.SetErr(streams.Err)
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
 	cmd, err := root.ExecuteContextC(ctx)
 	switch {
 	case err == nil:
@@ -64,6 +70,7 @@ type app struct {
 	stop    <-chan struct{}
 	verbose bool
 
+	machine gpu.Machine
 	catalog *pluginhost.Catalog
 	logger  hclog.Logger
 }
@@ -87,7 +94,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.dataCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(),
-		a.generateCommand(), a.chatCommand(), a.exportCommand(), a.pluginsCommand(), a.quickstartCommand(),
+		a.generateCommand(), a.chatCommand(), a.exportCommand(), a.pluginsCommand(), a.benchCommand(), a.quickstartCommand(),
 	)
 	return root
 }

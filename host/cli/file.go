@@ -13,6 +13,11 @@ import (
 type fileFlags struct {
 	vars, varFiles []string
 	run            string
+
+	// elsewhere says that the run is planned for a device that is not here.
+	elsewhere bool
+	// kernels is the plugin of a run file that names none; "": hone's choice.
+	kernels string
 }
 
 func (f *fileFlags) add(cmd *cobra.Command) {
@@ -23,8 +28,19 @@ func (f *fileFlags) add(cmd *cobra.Command) {
 
 // load reads a run file and prints what is wrong with it.
 func (a *app) load(ctx context.Context, path string, f fileFlags) (*runfile.Run, error) {
+	c := choice{name: f.kernels, own: true}
+	if c.name == "" {
+		var err error
+		if c, err = a.chooseKernels(f.elsewhere); err != nil {
+			return nil, err
+		}
+	}
 	run, diags := runfile.Load(ctx, path, runfile.Options{
-		Run: f.run, Vars: f.vars, VarFiles: f.varFiles, LookupEnv: os.LookupEnv, Plugins: a.plugins().Schemas(ctx),
+		DefaultKernels: c.name,
+		Run:            f.run, Vars: f.vars, VarFiles: f.varFiles, LookupEnv: os.LookupEnv, Plugins: a.plugins().Schemas(ctx),
 	})
+	if run != nil {
+		run.KernelsChosen = run.KernelsChosen && c.own
+	}
 	return run, a.show(diags)
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func (f *inferenceFlags) add(cmd *cobra.Command, temperature float64, maxTokens int) {
-	cmd.Flags().StringVar(&f.kernels, "kernels", "", "the kernels `plugin`; without it the run's own, or "+defaultKernels)
+	cmd.Flags().StringVar(&f.kernels, "kernels", "", "the kernels `plugin`; without it the run's own, or the GPU's where there is a GPU")
 	cmd.Flags().Int64Var(&f.checkpoint, "step", 0, "take the checkpoint of a `step` of the run instead of its result")
 	cmd.Flags().BoolVar(&f.plain, "plain", false, "of a run, take the model without what was trained")
 	cmd.Flags().IntVar(&f.maxTokens, "max-tokens", maxTokens, "the most `tokens` of an answer")

@@ -11,7 +11,6 @@ import (
 	"github.com/honeml/hone/host/basemodel"
 	"github.com/honeml/hone/host/data"
 	"github.com/honeml/hone/host/export"
-	"github.com/honeml/hone/host/pluginhost"
 	"github.com/honeml/hone/host/rundir"
 	"github.com/honeml/hone/host/runfile"
 	"github.com/honeml/hone/host/ui"
@@ -41,7 +40,7 @@ type inference struct {
 	model   *basemodel.Model
 	text    *basemodel.Text
 	encoder *data.Encoder
-	process *pluginhost.Process
+	process *kernelsProcess
 	adapter string
 	flags   inferenceFlags
 	length  int // the most tokens of prompt and answer together
@@ -118,21 +117,25 @@ func (a *app) infer(ctx context.Context, target string, flags inferenceFlags) (*
 	var t *trained
 	source, revision := target, ""
 	load := kernels.LoadRequest{}
-	weightType, name, block := "auto", flags.kernels, map[string]any(nil)
+	weightType, block, own := "auto", runfile.PluginBlock{Kind: runfile.KindKernels, Name: flags.kernels}, false
 	if isRun(target) {
 		var err error
 		if t, err = findTrained(target, flags.checkpoint); err != nil {
 			return nil, err
 		}
 		source, revision, weightType = t.run.Model.Source, t.run.Model.Revision, t.run.Model.DType
-		if name == "" {
-			name, block = t.run.Kernels.Name, t.run.Kernels.Values
+		if block.Name == "" && !t.run.KernelsChosen {
+			block.Name, block.Values = t.run.Kernels.Name, t.run.Kernels.Values
 		}
 	}
-	if name == "" {
-		name = defaultKernels
+	if block.Name == "" {
+		c, err := a.chooseKernels(false)
+		if err != nil {
+			return nil, err
+		}
+		block.Name, own = c.name, c.own
 	}
-	plugin, _, err := a.plugins().Kernels(ctx, name)
+	k, err := a.selectKernels(ctx, &block, own)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +150,7 @@ func (a *app) infer(ctx context.Context, target string, flags inferenceFlags) (*
 		load.Adapter, i.adapter = t.folder, t.adapter
 	}
 	load.Checkpoint = i.model.Files
-	if err := i.start(ctx, plugin, g, weightType, block, load); err != nil {
+	if err := i.start(ctx, k, g, weightType, load); err != nil {
 		return nil, errors.Join(err, i.close(ctx))
 	}
 	return i, nil
@@ -157,11 +160,8 @@ func (a *app) infer(ctx context.Context, target string, flags inferenceFlags) (*
 // and the model has room for as many.
 const defaultLength = 4096
 
-// defaultKernels is the kernels plugin where nobody names one.
-const defaultKernels = "cpu"
-
 func (i *inference) start(
-	ctx context.Context, p pluginhost.Plugin, g *graph.Graph, weightType string, block map[string]any, load kernels.LoadRequest,
+	ctx context.Context, k *selected, g *graph.Graph, weightType string, load kernels.LoadRequest,
 ) error {
 	var err error
 	if i.text, err = i.model.Text(); err != nil {
@@ -170,7 +170,7 @@ func (i *inference) start(
 	if i.encoder, err = newEncoder(i.model, i.text, time.Now); err != nil {
 		return err
 	}
-	if i.process, err = pluginhost.Start(ctx, p, i.app.pluginOptions(nil)); err != nil {
+	if i.process, err = k.start(ctx); err != nil {
 		return err
 	}
 	if i.length = i.flags.maxLength; i.length == 0 {
@@ -183,16 +183,20 @@ func (i *inference) start(
 		Graph: g,
 		Settings: kernels.Settings{
 			Adapter: i.adapter, Precision: "fp32", WeightType: weightType, StoredType: i.model.StoredType,
-			MaxLength: min(i.length, 512), Config: block,
+			MaxLength: min(i.length, 512),
 		},
 		Phases: kernels.Phases{GenerateSequences: 1, GenerateLength: i.length},
 	}
-	if _, err := i.process.Kernels().Bind(ctx, &req); err != nil {
-		return err
-	}
 	display := i.app.display(false)
 	defer display.Close()
-	return i.process.Kernels().Load(ctx, &load, func(done, total int64) {
+	chosen := k.note
+	if _, err := i.process.Backend().Bind(ctx, &req); err != nil {
+		return err
+	}
+	if k.note != chosen { // Bind took another
+		display.Emit(ui.Event{Time: time.Now(), Kind: ui.Info, Message: k.note})
+	}
+	return i.process.Backend().Load(ctx, &load, func(done, total int64) {
 		display.Emit(ui.Event{Kind: ui.Progress, Message: "loading weights", Done: done, Total: total})
 	})
 }
@@ -200,7 +204,7 @@ func (i *inference) start(
 func (i *inference) close(ctx context.Context) error {
 	var err error
 	if i.process != nil {
-		err = kernelsProcess{i.process}.Close(context.WithoutCancel(ctx))
+		err = i.process.Close(context.WithoutCancel(ctx))
 	}
 	return errors.Join(err, i.model.Close())
 }
@@ -224,7 +228,7 @@ func (i *inference) write(ctx context.Context, prompt []int32, show func(string)
 		Adapter: i.adapter, Prompts: [][]int32{prompt}, MaxTokens: min(i.flags.maxTokens, room), Temperature: i.flags.temperature,
 		TopK: i.flags.topK, TopP: i.flags.topP, Seed: i.flags.seed, Stop: i.text.Stop,
 	}
-	err := i.process.Kernels().Generate(ctx, &req, func(t kernels.Token) error {
+	err := i.process.Backend().Generate(ctx, &req, func(t kernels.Token) error {
 		if t.Finish == kernels.FinishStop {
 			return nil
 		}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/honeml/hone/host/data"
-	"github.com/honeml/hone/host/pluginhost"
 	"github.com/honeml/hone/host/train"
 	"github.com/honeml/hone/sdk/kernels"
 )
@@ -22,6 +22,7 @@ func (a *app) planCommand() *cobra.Command {
 		Short: "Say what a run would do: model, steps, memory, and what was chosen",
 		Args:  exactly(1, "a run file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.elsewhere = device != ""
 			run, err := a.load(cmd.Context(), args[0], flags)
 			if err != nil {
 				return err
@@ -44,7 +45,7 @@ func (a *app) planCommand() *cobra.Command {
 
 // plan asks the kernels plugin for an estimate and prints it.
 func (s *session) plan(ctx context.Context, device string) error {
-	process, err := pluginhost.Start(ctx, s.kernels, s.app.pluginOptions(grants(s.run.Kernels)))
+	process, err := s.kernels.start(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func (s *session) plan(ctx context.Context, device string) error {
 	}()
 	req := s.bindRequest()
 	req.Limits.Device = device
-	p, err := process.Kernels().Estimate(ctx, &req)
+	p, err := process.Backend().Estimate(ctx, &req)
 	if err != nil {
 		return s.explain(err)
 	}
@@ -81,7 +82,7 @@ func (s *session) printPlan(w io.Writer, p *kernels.Plan, steps int64, tokens fl
 	row("data", "%s", s.dataLine())
 	warmup := train.WarmupSteps(t.Warmup, steps)
 	row("steps", "%d; learning rate %g, %s, %d of warm-up", steps, t.LearningRate, t.Schedule, warmup)
-	row("device", "%s: %s", s.kernels, p.Device.Name)
+	row("device", "%s: %s", s.kernels.plugin, p.Device.Name)
 	row("memory", "%s", bytesText(p.TotalBytes()))
 	for _, m := range p.Memory {
 		if m.Bytes > 0 {
@@ -95,7 +96,11 @@ func (s *session) printPlan(w io.Writer, p *kernels.Plan, steps int64, tokens fl
 	for _, c := range p.Choices {
 		row("chosen", "%s (%s)", c.What, c.Why)
 	}
-	for _, note := range p.Notes {
+	notes := p.Notes
+	if note := s.kernels.note; note != "" && !slices.Contains(notes, note) {
+		notes = append([]string{note}, notes...)
+	}
+	for _, note := range notes {
 		row("note", "%s", note)
 	}
 	return out.Flush()

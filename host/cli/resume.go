@@ -60,6 +60,9 @@ func (a *app) resumed(ctx context.Context, r *record, args []string, flags runFl
 		}
 		return r.Run, nil, nil
 	}
+	if r.Run.KernelsChosen { // a run goes on where it began
+		flags.kernels = r.Run.Kernels.Name
+	}
 	run, err := a.load(ctx, args[0], flags.fileFlags)
 	if err != nil {
 		return nil, nil, err

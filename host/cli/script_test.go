@@ -17,14 +17,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/honeml/hone/host/cli"
+	"github.com/honeml/hone/host/gpu"
 	"github.com/honeml/hone/test/binaries"
 )
 
 // quickstart is the example whose model and data the scripts use.
 const quickstart = "../../examples/quickstart"
 
-// built is the folder of the plugins.
-var built string
+// built is the folder of the plugins that run anywhere, builtCUDA that of the GPU's.
+var built, builtCUDA string
 
 // TestMain makes the test binary the program that scripts call hone, and builds
 // the plugins.
@@ -34,6 +35,10 @@ func TestMain(m *testing.M) {
 
 func hone() int {
 	streams := cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	if root := os.Getenv("HONE_TEST_ROOT"); root != "" {
+		machine := gpu.Machine{OS: "linux", Root: root, Getenv: func(string) string { return "" }}
+		return cli.MainOn(context.Background(), machine, os.Args[1:], streams)
+	}
 	return cli.Main(context.Background(), os.Args[1:], streams, "test", make(chan struct{}))
 }
 
@@ -48,6 +53,11 @@ func (m withPlugins) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(built)
+	if builtCUDA, err = binaries.Build(context.Background(), "cuda-kernels"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(builtCUDA)
 	return m.M.Run()
 }
 
@@ -86,6 +96,8 @@ func setup(env *testscript.Env) error {
 	env.Setenv("HONE_CACHE_DIR", filepath.Join(built, "cache"))
 	env.Setenv("HONE_PLUGIN_DIR", built)
 	env.Setenv("PLUGINS", built)
+	env.Setenv("CUDA_PLUGIN", builtCUDA)
+	env.Setenv("HONE_KERNELS", "cpu") // the same on a machine with a GPU
 	env.Setenv("HF_HOME", filepath.Join(env.WorkDir, "hf"))
 	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "data"))
 	env.Setenv("MODEL", model)

@@ -33,8 +33,7 @@ type session struct {
 	adapter string // the adapter's name; "" for full-parameter training
 	bias    adapt.Bias
 
-	kernels     pluginhost.Plugin
-	description *kernels.Description
+	kernels *selected
 
 	encoder     *data.Encoder
 	train, eval *data.Dataset
@@ -83,13 +82,13 @@ func (a *app) openModel(ctx context.Context, source, revision string, maxLength 
 func (a *app) open(ctx context.Context, run *runfile.Run) (*session, error) {
 	s := &session{app: a, run: run}
 	var err error
-	if s.kernels, s.description, err = a.plugins().Kernels(ctx, run.Kernels.Name); err != nil {
+	if s.kernels, err = a.selectKernels(ctx, &run.Kernels, run.KernelsChosen); err != nil {
 		return nil, err
 	}
 	if err := s.openModel(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -127,12 +126,25 @@ func (s *session) close() {
 	}
 }
 
-func (s *session) prepare() error {
+func (s *session) prepare(ctx context.Context) error {
 	var err error
 	if s.text, err = s.model.Text(); err != nil {
 		return fmt.Errorf("model %s: %w", s.run.Model.Source, err)
 	}
 	if err := s.adapt(); err != nil {
+		return err
+	}
+	return s.able(ctx)
+}
+
+// able holds the Graph and the run to what the kernels plugin can do; one that hone
+// chose itself gives way to the CPU's.
+func (s *session) able(ctx context.Context) error {
+	err := s.capable()
+	if !s.kernels.replaceable(err) {
+		return err
+	}
+	if err := s.kernels.replace(ctx, err); err != nil {
 		return err
 	}
 	return s.capable()
@@ -170,7 +182,7 @@ func (s *session) adapt() error {
 // capable compares what the Graph and the run need with what the kernels plugin
 // says it can do.
 func (s *session) capable() error {
-	d, lacks := s.description, []string(nil)
+	d, lacks := s.kernels.description, []string(nil)
 	lack := func(have []string, want, format string) {
 		if want != "" && !slices.Contains(have, want) {
 			lacks = append(lacks, fmt.Sprintf(format, want))
@@ -193,7 +205,7 @@ func (s *session) capable() error {
 		lack(d.Quantizations, q, "the quantisation %s (model.quantize)")
 	}
 	if len(lacks) > 0 {
-		return fault.New(fault.Unsupported, "%s lacks %s", s.kernels, strings.Join(lacks, "; "))
+		return fault.New(fault.Unsupported, "%s lacks %s", s.kernels.plugin, strings.Join(lacks, "; "))
 	}
 	return nil
 }

@@ -33,7 +33,6 @@ func (s *session) bindRequest() kernels.BindRequest {
 				Beta1: r.Train.Betas[0], Beta2: r.Train.Betas[1], Epsilon: r.Train.Epsilon,
 				WeightDecay: r.Train.WeightDecay, MaxGradNorm: r.Train.MaxGradNorm,
 			},
-			Config: r.Kernels.Values,
 		},
 		Limits: kernels.Limits{MemoryBytes: r.MemoryLimit},
 		Phases: kernels.Phases{Train: true, Score: s.eval != nil},
@@ -80,6 +79,7 @@ func (s *session) trainer(
 	}
 	t.Planned(func(p *kernels.Plan) {
 		r.Device, r.Memory, r.Notes = p.Device, p.Memory, p.Notes
+		r.Plugins = s.pluginRecords() // Bind may have taken another
 		if err := writeRecord(dir, r); err != nil {
 			s.app.log().Warn("run.json", "error", err)
 		}
@@ -97,15 +97,20 @@ func (s *session) fill(r *record, journal *metrics.Journal) (err error) {
 		Fingerprint: s.train.Fingerprint(), Documents: len(s.train.Documents), Tokens: s.train.Tokens(),
 		Supervised: s.train.Supervised(), Files: s.report.Files,
 	}
-	r.Plugins = []pluginRecord{{
-		Name: s.kernels.String(), Version: s.description.Version, Path: s.kernels.Path, Checksum: fmt.Sprintf("%x", s.kernels.Checksum),
-	}}
+	r.Plugins = s.pluginRecords()
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
 	r.Attempts = append(r.Attempts, attempt{Number: journal.Attempt(), Start: time.Now().UTC(), Host: host})
 	return nil
+}
+
+func (s *session) pluginRecords() []pluginRecord {
+	p := s.kernels.plugin
+	return []pluginRecord{{
+		Name: p.String(), Version: s.kernels.description.Version, Path: p.Path, Checksum: fmt.Sprintf("%x", p.Checksum),
+	}}
 }
 
 // content identifies the model and the adapter that the run starts from.
@@ -150,30 +155,12 @@ func (s *session) decode(ids []int32) string {
 	return text
 }
 
-// kernelsProcess is a kernels plugin that runs.
-type kernelsProcess struct{ *pluginhost.Process }
-
-// Backend is its service.
-func (p kernelsProcess) Backend() kernels.Backend { return p.Kernels() }
-
-// Close lets the plugin close and ends its process.
-func (p kernelsProcess) Close(ctx context.Context) error {
-	select {
-	case <-p.Exited():
-	default:
-		closing, cancel := context.WithTimeout(ctx, 5*time.Second)
-		_ = p.Kernels().Close(closing) // the process ends in any case
-		cancel()
-	}
-	return p.Process.Close(ctx)
-}
-
 func (s *session) startKernels(ctx context.Context) (train.Process, error) {
-	p, err := pluginhost.Start(ctx, s.kernels, s.app.pluginOptions(grants(s.run.Kernels)))
+	p, err := s.kernels.start(ctx)
 	if err != nil {
-		return nil, err
+		return nil, err // not a process that is nil
 	}
-	return kernelsProcess{p}, nil
+	return p, nil
 }
 
 // grants are the variables of the environment that a block's env() read, for its

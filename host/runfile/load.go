@@ -37,6 +37,9 @@ type Options struct {
 	LookupEnv func(name string) (string, bool)
 	// Plugins checks the blocks of plugins. With nil, these may hold anything.
 	Plugins Plugins
+	// DefaultKernels is the kernels plugin of a run that has no such block; "" is
+	// DefaultKernels.
+	DefaultKernels string
 	// WorkDir is the folder that relative paths of the run file and of VarFiles start
 	// at; "" is the process's own.
 	WorkDir string

@@ -1,6 +1,7 @@
 package runfile
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,7 +54,8 @@ func (l *loader) readRun(block *hclsyntax.Block) *Run {
 	l.readEvaluate(r, find("evaluate", ""))
 	l.readCheckpoint(r, find("checkpoint", ""))
 	if r.Kernels.Name == "" && !slices.ContainsFunc(blocks, func(b *decodedBlock) bool { return b.ref.Block == KindKernels }) {
-		l.readPlugin(r, l.emptyBlock(KindKernels, DefaultKernels))
+		l.readPlugin(r, l.emptyBlock(KindKernels, cmp.Or(l.options.DefaultKernels, DefaultKernels)))
+		r.KernelsChosen = true
 	}
 	l.readExports(r, blocks)
 	l.readRequirements(r)
@@ -63,7 +65,8 @@ func (l *loader) readRun(block *hclsyntax.Block) *Run {
 	return r
 }
 
-// DefaultKernels is the kernels plugin of a run without a kernels block.
+// DefaultKernels is the kernels plugin of a run without a kernels block, where
+// Options name none.
 const DefaultKernels = "cpu"
 
 // withoutBlocks is a block with its attributes alone.

@@ -17,6 +17,9 @@ type Run struct {
 	Checkpoint CheckpointConfig `json:"checkpoint"`
 	Metrics    []Metric         `json:"metrics"`
 	Kernels    PluginBlock      `json:"kernels"`
+	// KernelsChosen says that the run file has no kernels block: Kernels is the host's
+	// choice.
+	KernelsChosen bool `json:"kernels_chosen,omitempty"`
 	// MemoryLimit is kernels.memory_limit in bytes; 0: what the device has.
 	MemoryLimit  int64          `json:"memory_limit"`
 	Loggers      []PluginBlock  `json:"loggers"`

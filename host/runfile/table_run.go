@@ -35,7 +35,8 @@ func runBlocks() []blockSpec {
 		},
 		{
 			Block: "kernels", Label: anyLabel, Attributes: kernelsAttributes(),
-			Doc: "The plugin that computes, and its own settings: kernels \"cpu\" is hone-plugin-cpu-kernels, which is taken where no such block stands. " +
+			Doc: "The plugin that computes, and its own settings: kernels \"cpu\" is hone-plugin-cpu-kernels. Where no such block stands, it is \"cuda\" " +
+				"on a machine with an NVIDIA GPU that can be used, else \"cpu\"; the variable HONE_KERNELS names another. " +
 				"`hone plugins list` shows the settings of each. Nothing here changes the mathematics.",
 		},
 		{
