@@ -208,7 +208,8 @@ func TestGGUFInPython(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "model.gguf")
 		m := open(t, dir, g.MaxLength)
 		writeGGUF(t, m, path)
-		downs = append(downs, slices.DeleteFunc(slices.Clone(m.Graph.Params), func(p *graph.Param) bool { return p.Role != graph.RoleMLPDown })[1].Shape)
+		notDown := func(p *graph.Param) bool { return p.Role != graph.RoleMLPDown || len(p.Shape) != 2 }
+		downs = append(downs, slices.DeleteFunc(slices.Clone(m.Graph.Params), notDown)[1].Shape)
 		requests = append(requests, request{path, dir, test.partly, g.MaxLength, g.Probes})
 	}
 	var answers []answer
