@@ -1,6 +1,7 @@
 package elementwise
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -25,10 +26,10 @@ var specimens = []string{
 }
 
 // Specimens asks a set for a grid of maps that stands for what models have: every
-// operation and layout, each type, vectors of each length.
+// operation, and every layout in each type and with vectors of each length.
 func Specimens(set *device.Set) error {
 	for _, text := range specimens {
-		for _, shape := range []struct {
+		for i, shape := range []struct {
 			width int
 			typ   device.Type
 		}{{4096, device.BFloat16}, {4096, device.Float16}, {36, device.Float32}, {7, device.BFloat16}} {
@@ -36,12 +37,20 @@ func Specimens(set *device.Set) error {
 			if err != nil {
 				return err
 			}
+			if i > 0 && spec.wholes() {
+				break
+			}
 			if _, err := New(set, spec); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// wholes reports whether all arguments are matrices as wide as y.
+func (s *Spec) wholes() bool {
+	return !slices.ContainsFunc(s.arguments(), func(a argument) bool { return a.layout != whole })
 }
 
 // specimen is the map of an expression over those of the arguments a, b, r, h, c and s

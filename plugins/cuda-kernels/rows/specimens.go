@@ -3,28 +3,31 @@ package rows
 import "github.com/honeml/hone/plugins/cuda-kernels/device"
 
 // Specimens asks a set for kernels of every kind, type and alignment, so that CI
-// compiles them.
+// compiles them: every alignment of bfloat16, and of the other types one of vectors
+// and one without.
 func Specimens(set *device.Set) {
-	types := []device.Type{device.Float32, device.BFloat16, device.Float16}
-	for _, t := range types {
-		for _, u := range types {
-			NewScale(set, t, u)
-			NewEmbed(set, 4096, t, u)
-			NewDropout(set, 4096, t, u)
-		}
-		for _, width := range []int{1, 30, 4096} {
+	const f32, bf16, f16 = device.Float32, device.BFloat16, device.Float16
+	for _, t := range [][2]device.Type{{bf16, bf16}, {f16, f16}, {f32, f32}, {f32, bf16}, {bf16, f32}, {f32, f16}, {f16, f32}} {
+		NewScale(set, t[0], t[1])
+		NewEmbed(set, 4096, t[0], t[1])
+		NewDropout(set, 4096, t[0], t[1])
+	}
+	widths := map[device.Type][]int{bf16: {4096, 30, 1}, f16: {4096}, f32: {4096, 30}}
+	kernels := map[device.Type][]int{bf16: {1, 3, 4, 5, 8, 9, 64}, f16: {4}, f32: {4, 8, 9}}
+	for _, t := range []device.Type{bf16, f16, f32} {
+		for _, width := range widths[t] {
 			NewEmbed(set, width, t, t)
 			NewIndex(set, width, t)
 			NewBias(set, width, t)
 			NewColumnSums(set, width, t)
 			NewDropout(set, width, t, t)
 		}
-		NewSplit(set, 8, []int{512, 128, 128}, t)
-		NewConcat(set, 3, []int{7, 2}, []bool{false, true}, t)
-		NewConcat(set, 16, []int{128, 64}, []bool{false, true}, t)
-		for _, kernel := range []int{1, 3, 4, 5, 8, 9, 64} {
+		for _, kernel := range kernels[t] {
 			NewConv(set, 2048, kernel, t, true)
 		}
-		NewConv(set, 7, 4, t, true)
+		NewConcat(set, 16, []int{128, 64}, []bool{false, true}, t)
 	}
+	NewConv(set, 7, 4, bf16, true)
+	NewSplit(set, 8, []int{512, 128, 128}, bf16)
+	NewConcat(set, 3, []int{7, 2}, []bool{false, true}, bf16)
 }
