@@ -29,6 +29,7 @@ type block struct {
 	MemoryLimit      string   `config:"memory_limit"`
 	Recompute        string   `config:"recompute"`
 	Offload          bool     `config:"offload"`
+	Profile          bool     `config:"profile"`
 	MicroBatchTokens int      `config:"micro_batch_tokens"`
 	Libraries        []string `config:"libraries"`
 }
@@ -43,6 +44,7 @@ func schema() config.Schema {
 			Doc:   "What the backward pass computes again to save memory: nothing, or all but what crosses from layer to layer; auto decides value by value, as far as the limit asks for, and moves values to the host's memory where that is cheaper.",
 		},
 		{Name: "offload", Type: config.Of(config.Bool), Default: true, Doc: "Whether recompute = \"auto\" may move values to the host's memory and back."},
+		{Name: "profile", Type: config.Of(config.Bool), Default: false, Doc: "Report the time of each family of kernels as the metrics time/…; steps then wait for each other."},
 		{Name: "micro_batch_tokens", Type: config.Of(config.Int), Default: float64(0), Doc: "The most tokens to compute at once; 0 chooses. It changes memory and speed, not the mathematics."},
 		{Name: "libraries", Type: config.ListOf(config.String), Doc: "Folders to look for NVIDIA's libraries in, before all others; hone doctor says what is found where."},
 	}}
@@ -67,7 +69,7 @@ func options(req *kernels.BindRequest) (engine.Options, device.Options, error) {
 	if err := config.Decode(req.Settings.Config, &settings); err != nil {
 		return o, device.Options{}, err
 	}
-	o.Recompute, o.Offload, o.MicroBatch = settings.Recompute, settings.Offload, settings.MicroBatchTokens
+	o.Recompute, o.Offload, o.Profile, o.MicroBatch = settings.Recompute, settings.Offload, settings.Profile, settings.MicroBatchTokens
 	gpu := device.Options{Folders: settings.Libraries}
 	if len(settings.GPUs) > 0 {
 		gpu.Name = settings.GPUs[0]

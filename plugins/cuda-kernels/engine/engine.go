@@ -60,6 +60,7 @@ type Engine struct {
 	staging *staging
 	mover   *mover
 	results *results
+	clock   *clock                // nil unless Options.Profile
 	watch   func(n node, c *call) // for tests: sees what each node made in a forward pass
 	stepped bool                  // a step was done, so there are gradients
 	weight  float64
@@ -71,6 +72,7 @@ type Options struct {
 	MicroBatch   int    // tokens; 0: chosen
 	MemoryBytes  int64  // the most to take; 0: no limit
 	ContextBytes int64  // what the driver takes beside the arena
+	Profile      bool   // steps report the time of each family of kernels, and run one by one
 	Offload      bool   // values may be moved to the host\'s memory
 	Rates        Rates  // of the GPU; zero: those of a usual one
 	SharedBytes  int    // shared memory that a block may have; 0: what all GPUs have

@@ -68,6 +68,9 @@ func (e *Engine) allocate() error {
 		if e.q, err = e.gpu.NewQueue(); err != nil {
 			return err
 		}
+		if e.options.Profile {
+			e.clock = &clock{q: e.q}
+		}
 		if e.arena, err = e.gpu.Alloc(e.memory.size); err != nil {
 			return err
 		}

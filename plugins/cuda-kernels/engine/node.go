@@ -31,6 +31,7 @@ type call struct {
 // parameters.
 type node interface {
 	name() string
+	family() string // of kernels: the operation
 	// auxBytes is the memory of auxiliary results, which live as long as the first
 	// output.
 	auxBytes(rows int) int64
@@ -47,6 +48,7 @@ type base struct {
 	step *diff.Step // the backward step in the training schedule, or nil
 }
 
+func (b base) family() string       { return b.node.Op.Name() }
 func (b base) name() string         { return b.node.Name }
 func (base) auxBytes(int) int64     { return 0 }
 func (base) scratchBytes(int) int64 { return 0 }

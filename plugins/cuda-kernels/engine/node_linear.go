@@ -108,6 +108,8 @@ func (n *linearNode) forward(c *call) {
 	if a == nil {
 		return
 	}
+	e.clock.lap(n.family())
+	defer e.clock.lap("adapter")
 	s := float32(a.Scaling())
 	h := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
 	e.multiply(c.q, h, n.dropped(c, x), n.parameter(a.A).T(), 1, false)
@@ -170,6 +172,8 @@ func (n *linearNode) biases(c *call) {
 
 // adapter is the adapter's share of backward.
 func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) {
+	n.e.clock.lap(n.family() + ", backward")
+	defer n.e.clock.lap("adapter, backward")
 	e, s := n.e, float32(a.Scaling())
 	h := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
 	input := x

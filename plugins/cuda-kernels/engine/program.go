@@ -145,18 +145,22 @@ func (e *Engine) run(p *program, c call, loss func()) {
 			c.q.At(s.node.name())
 			ready := e.call(s, c)
 			s.node.forward(ready)
+			e.clock.lap(s.node.family())
 			if e.watch != nil {
 				e.watch(s.node, ready)
 			}
 		case diff.Backward:
 			c.q.At(s.node.name() + ", backward")
 			s.node.backward(e.call(s, c))
+			e.clock.lap(s.node.family() + ", backward")
 		case diff.Loss:
 			begun = true
 			c.q.At("the loss")
 			loss()
+			e.clock.lap("head and loss")
 		default:
 			e.move(s, c.rows)
+			e.clock.lap("waiting for the host")
 		}
 	}
 	if !begun && loss != nil { // nothing below the head is trained

@@ -32,6 +32,7 @@ func (e *Engine) enqueue(ctx context.Context, s *kernels.Step) (*pendingStep, er
 		q := e.q
 		q.At("the step's begin")
 		p.copy.begun = q.Record(p.copy.begun)
+		e.clock.begin()
 		q.Zero(e.at(e.params.gradient), e.params.gradient.bytes)
 		q.Zero(e.lossAt(0), 8*int64(1+len(s.Batches)))
 		e.uploadKeys(uint64(s.Number))
@@ -45,6 +46,7 @@ func (e *Engine) enqueue(ctx context.Context, s *kernels.Step) (*pendingStep, er
 		e.optimizer.Step(q, e.buffers(), e.lossAt(0), r.Weight, s.LearningRate)
 		q.Download(p.copy.memory.Bytes()[:resultsBytes(len(s.Batches))], e.state())
 		p.copy.ended = q.Record(p.copy.ended)
+		e.clock.lap("update")
 		return nil
 	})
 	if err != nil {
@@ -108,6 +110,7 @@ func (e *Engine) buffers() optimizer.Buffers {
 // train enqueues a micro-batch, forward and backward.
 func (e *Engine) train(b *graph.Batch, index int, step uint64) {
 	rows, columns, list := e.upload(b, supervised(b))
+	e.clock.lap("upload")
 	c := call{q: e.q, rows: rows, batch: columns, training: true, step: step, adapter: e.settings.Adapter}
 	e.run(e.training, c, func() {
 		d := e.activation(e.training.dLogits)
@@ -131,12 +134,16 @@ func (e *Engine) lossOf(i int) device.Pointer { return e.at(e.lossSpan).Offset(4
 // finish waits for a step and reads its result.
 func (e *Engine) finish(p *pendingStep) (*kernels.StepResult, error) {
 	r := p.result
+	var shares map[string]float64
 	err := e.do(func() error {
 		if err := p.copy.ended.Synchronize(); err != nil {
 			return err
 		}
 		ms, err := p.copy.ended.Since(p.copy.begun)
 		r.Seconds = float64(ms) / 1e3
+		if err == nil && e.clock != nil {
+			shares, err = e.clock.seconds()
+		}
 		return err
 	})
 	if err != nil {
@@ -149,6 +156,9 @@ func (e *Engine) finish(p *pendingStep) (*kernels.StepResult, error) {
 	r.Loss, r.BatchLosses = p.copy.losses(p.microBatches)
 	r.GradNorm = state.Norm
 	r.Metrics = map[string]float64{"memory/planned_bytes": float64(e.totalBytes())}
+	for family, seconds := range shares {
+		r.Metrics["time/"+family] = seconds
+	}
 	e.judge(r, state)
 	return r, nil
 }
@@ -202,6 +212,11 @@ func (e *Engine) Train(ctx context.Context, next func() (*kernels.Step, error), 
 				return settled
 			}
 			return err
+		}
+		if e.clock != nil { // each step's time by itself
+			if settled := settle(); settled != nil {
+				return settled
+			}
 		}
 		enqueued, err := e.enqueue(ctx, step)
 		if settled := settle(); settled != nil {

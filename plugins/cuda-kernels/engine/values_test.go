@@ -21,7 +21,7 @@ import (
 )
 
 // openGPU gives a test the first GPU, or skips it.
-func openGPU(t *testing.T) *device.GPU {
+func openGPU(t testing.TB) *device.GPU {
 	t.Helper()
 	gpu, err := device.Open(device.Options{})
 	if err != nil && os.Getenv("HONE_TEST_GPU") == "" {
