@@ -18,7 +18,7 @@ extern "C" __global__ void __launch_bounds__(256)
 #pragma unroll
     for (int j = 0; j < VEC; j++) sum[j] = 0.0f;
     if (c < COLUMNS) {
-#pragma unroll 4
+#pragma unroll 2
         for (i64 l = from + down; l < to; l += DOWN) {
             float a[VEC], g[VEC];
             load_floats(x + l * COLUMNS + c, a);
