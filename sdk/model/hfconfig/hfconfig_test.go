@@ -175,3 +175,38 @@ func visit(t *testing.T, c *Config, depth int) {
 		}
 	}
 }
+
+func TestArchitecture(t *testing.T) {
+	for config, want := range map[string]string{
+		`{"architectures": ["B"]}`:      "B",
+		`{"architectures": ["C", "A"]}`: "A",
+		`{"architectures": ["C"]}`:      `config.json: architectures: ["C"] has none of ["A" "B"]`,
+		`{}`:                            `config.json: architectures: [] has none of ["A" "B"]`,
+		`{"architectures": "A"}`:        `config.json: architectures: "A" is not a list of strings`,
+	} {
+		c, err := Parse([]byte(config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := c.Architecture("A", "B")
+		if c.Err() != nil {
+			got = c.Err().Error()
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", config, got, want)
+		}
+	}
+}
+
+func TestInts(t *testing.T) {
+	c, err := Parse([]byte(`{"a": [1, 0, -2], "b": "text", "c": [1.5]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Ints("a"); len(got) != 3 || got[2] != -2 || c.Ints("absent") != nil || c.IsString("a") || !c.IsString("b") || c.IsString("absent") {
+		t.Errorf("%v, %v", got, c.Err())
+	}
+	if c.Ints("c"); c.Err() == nil || c.Err().Error() != "config.json: c: [1.5] is not a list of whole numbers" {
+		t.Error(c.Err())
+	}
+}

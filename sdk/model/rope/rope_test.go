@@ -133,6 +133,32 @@ func TestLayerTypes(t *testing.T) {
 	}
 }
 
+// TestOwn: settings of a layer type that count in its own object alone, and a base
+// under another key.
+func TestOwn(t *testing.T) {
+	options := Options{Theta: 5, ThetaKey: "local", HeadWidth: 8, LayerType: "sliding_attention", OwnOnly: true}
+	tests := []struct {
+		name, config, kind string
+		theta              float64
+	}{
+		{"nothing", `{}`, "default", 5},
+		{"a base", `{"rope_theta": 7, "local": 6}`, "default", 6},
+		{"scaling of others", `{"rope_scaling": {"type": "linear", "factor": 2}, "local": 6}`, "default", 6},
+		{"its own", `{"rope_parameters": {"sliding_attention": {"rope_type": "linear", "factor": 2, "rope_theta": 9}}}`, "linear", 9},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := hfconfig.Parse([]byte(test.config))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s := Read(c, options); c.Err() != nil || s.Kind != test.kind || s.Theta != test.theta {
+				t.Errorf("%s, %v, %v", s.Kind, s.Theta, c.Err())
+			}
+		})
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	tests := []struct{ name, config, want string }{
 		{"unknown kind", `{"rope_scaling": {"rope_type": "spiral"}}`, `config.json: rope_scaling.rope_type: "spiral" is not known; known are default, linear, dynamic, yarn, longrope, llama3`},
