@@ -44,6 +44,9 @@ func (a *app) exportCommand() *cobra.Command {
 			if o.shardBytes, err = config.ParseBytes(shard); err != nil {
 				return usageError{fmt.Errorf("-shard-size: %w", err)}
 			}
+			if o.step < 0 {
+				return usageError{fmt.Errorf("-step %d: steps are counted from 1", o.step)}
+			}
 			if err := newFolder(o.out); err != nil {
 				return err
 			}

@@ -53,7 +53,10 @@ func (a *app) generateCommand() *cobra.Command {
 func (i *inference) answer(cmd *cobra.Command, prompt string, raw bool) error {
 	ids, err := i.ids(cmd, prompt, raw)
 	if err != nil {
-		return err
+		return fmt.Errorf("-prompt %.40q: %w", prompt, err)
+	}
+	if len(ids) == 0 {
+		return usageError{errors.New("-prompt is empty: without a chat template there is nothing to continue")}
 	}
 	if _, err := i.write(cmd.Context(), ids, func(text string) { fmt.Fprint(i.app.Out, text) }); err != nil {
 		return err

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/honeml/hone/sdk/graph/adapt"
@@ -14,6 +16,9 @@ func (a *app) graphCommand() *cobra.Command {
 		Short: "Print the Graph of a model: a folder, a .gguf file or hf://OWNER/NAME",
 		Args:  exactly(1, "a model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if rank < 0 || maxLength < 0 {
+				return usageError{fmt.Errorf("-rank %d, -max-length %d: want 0 or more", rank, maxLength)}
+			}
 			m, err := a.openModel(cmd.Context(), args[0], revision, maxLength)
 			if err != nil {
 				return err

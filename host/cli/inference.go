@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -31,6 +32,27 @@ type inferenceFlags struct {
 	topP        float64
 	seed        uint64
 	maxLength   int
+}
+
+// check refuses values that mean nothing, before anything is started.
+func (f inferenceFlags) check(target string) error {
+	switch {
+	case f.maxTokens < 1:
+		return usageError{fmt.Errorf("-max-tokens %d: an answer has at least one token", f.maxTokens)}
+	case !(f.temperature >= 0) || math.IsInf(f.temperature, 0):
+		return usageError{fmt.Errorf("-temperature %v: want 0 or more", f.temperature)}
+	case f.topK < 0:
+		return usageError{fmt.Errorf("-top-k %d: want 0 or more", f.topK)}
+	case !(f.topP >= 0 && f.topP <= 1):
+		return usageError{fmt.Errorf("-top-p %v: want a share, from 0 to 1", f.topP)}
+	case f.maxLength < 0:
+		return usageError{fmt.Errorf("-max-length %d: want 0 or more", f.maxLength)}
+	case f.checkpoint < 0:
+		return usageError{fmt.Errorf("-step %d: steps are counted from 1", f.checkpoint)}
+	case (f.checkpoint > 0 || f.plain) && !isRun(target):
+		return usageError{fmt.Errorf("-step and -plain are of runs, and %s is none", target)}
+	}
+	return nil
 }
 
 // An inference is a model that answers: a model by itself, or what a run made
@@ -113,6 +135,9 @@ func (t *trained) mark(g *graph.Graph) (*graph.Graph, error) {
 
 // infer opens a model or a run for writing.
 func (a *app) infer(ctx context.Context, target string, flags inferenceFlags) (*inference, error) {
+	if err := flags.check(target); err != nil {
+		return nil, err
+	}
 	i := &inference{app: a, flags: flags}
 	var t *trained
 	source, revision := target, ""
