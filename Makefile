@@ -49,6 +49,10 @@ race: ## the host and the SDK under the race detector, which needs cgo
 soak: ## kill plugins and hosts at random moments, 50 times each
 	HONE_SOAK=50 $(GO) test -count=1 -timeout 60m -run 'TestKill' ./test/e2e
 
+.PHONY: kernels
+kernels: ## compile every CUDA kernel for every GPU, without one; NVRTC=folder to use that libnvrtc
+	$(GO) run ./plugins/cuda-kernels/specimens $(if $(NVRTC),-nvrtc '$(NVRTC)')
+
 .PHONY: lint
 lint: ## what CI's linter says
 	$(LINT) run ./...
