@@ -19,6 +19,7 @@ type call struct {
 
 	in, out []device.Pointer
 	aux     device.Pointer // the node's auxiliary results
+	kept    device.Pointer // what it keeps for its backward step; 0 where there is none
 	scratch scratch
 
 	// Backward: gradients of outputs (0: they are zero) and of inputs (0: not wanted;
@@ -35,6 +36,8 @@ type node interface {
 	// auxBytes is the memory of auxiliary results, which live as long as the first
 	// output.
 	auxBytes(rows int) int64
+	// keptBytes is the memory of what the node keeps for its backward step beside that.
+	keptBytes(rows int) int64
 	// scratchBytes is the most that forward or backward take of the scratch memory.
 	scratchBytes(rows int) int64
 	forward(c *call)
@@ -51,6 +54,7 @@ type base struct {
 func (b base) family() string       { return b.node.Op.Name() }
 func (b base) name() string         { return b.node.Name }
 func (base) auxBytes(int) int64     { return 0 }
+func (base) keptBytes(int) int64    { return 0 }
 func (base) scratchBytes(int) int64 { return 0 }
 
 func (b base) inWidth(k int) int            { return b.e.g.Values[b.node.Inputs[k]].Width }

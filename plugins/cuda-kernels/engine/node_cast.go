@@ -30,9 +30,10 @@ func casting(b base, inner node) node {
 	}
 }
 
-func (n *castNode) name() string            { return n.base.name() }
-func (n *castNode) family() string          { return n.base.family() }
-func (n *castNode) auxBytes(rows int) int64 { return n.node.auxBytes(rows) }
+func (n *castNode) name() string             { return n.base.name() }
+func (n *castNode) family() string           { return n.base.family() }
+func (n *castNode) keptBytes(rows int) int64 { return n.node.keptBytes(rows) }
+func (n *castNode) auxBytes(rows int) int64  { return n.node.auxBytes(rows) }
 
 func (n *castNode) scratchBytes(rowCount int) int64 {
 	total := n.node.scratchBytes(rowCount)

@@ -56,7 +56,7 @@ func (n *linearNode) scratchBytes(rowCount int) int64 {
 		total += need(int64(rowCount) * int64(n.out) * size)
 	}
 	if a := n.op.Adapter; a != nil {
-		total += need(int64(rowCount) * int64(a.Rank) * size)
+		total += 2 * need(int64(rowCount)*int64(a.Rank)*size)
 		if n.drop != nil {
 			total += need(int64(rowCount) * int64(n.in) * size)
 		}
@@ -96,27 +96,45 @@ func (n *linearNode) activations(c *call, at device.Pointer, t device.Type, widt
 	return operand{at: at, t: t, rows: c.rows, cols: width}
 }
 
+// keptBytes: what comes of the adapter's input and A, which the gradient of B reads.
+func (n *linearNode) keptBytes(rowCount int) int64 {
+	a := n.op.Adapter
+	if a == nil || !n.trained(a.B) {
+		return 0
+	}
+	return int64(rowCount) * int64(a.Rank) * n.e.act.Size()
+}
+
+// forward computes the adapter's share first, so that the large product adds to it:
+// what that reads passes beside its arithmetic.
 func (n *linearNode) forward(c *call) {
 	e := n.e
 	x := n.activations(c, c.in[0], e.act, n.in)
 	y := n.activations(c, c.out[0], n.outType(), n.out)
-	e.multiply(c.q, y, x, n.weight(c).T(), 1, false)
+	a := diff.Active(n.op, c.adapter)
+	if a != nil {
+		h := n.down(c, a, n.dropped(c, x))
+		e.multiply(c.q, y, h, n.parameter(a.B).T(), float32(a.Scaling()), false)
+		e.clock.lap("adapter")
+	}
+	e.multiply(c.q, y, x, n.weight(c).T(), 1, a != nil)
 	if n.op.Bias != graph.NoParam {
 		n.bias.Add(c.q, c.rows, y.at, e.vector(n.op.Bias), 1)
 	}
-	a := diff.Active(n.op, c.adapter)
-	if a == nil {
-		return
+	if a != nil && a.Bias != graph.NoParam {
+		n.bias.Add(c.q, c.rows, y.at, e.vector(a.Bias), float32(a.Scaling()))
 	}
-	e.clock.lap(n.family())
-	defer e.clock.lap("adapter")
-	s := float32(a.Scaling())
-	h := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
-	e.multiply(c.q, h, n.dropped(c, x), n.parameter(a.A).T(), 1, false)
-	e.multiply(c.q, y, h, n.parameter(a.B).T(), s, true)
-	if a.Bias != graph.NoParam {
-		n.bias.Add(c.q, c.rows, y.at, e.vector(a.Bias), s)
+}
+
+// down is h = input·Aᵀ [rows, rank], where it is kept or in scratch memory.
+func (n *linearNode) down(c *call, a *graph.Adapter, input operand) operand {
+	at := c.kept
+	if at == 0 {
+		at = c.take(int64(c.rows) * int64(a.Rank) * n.e.act.Size())
 	}
+	h := n.activations(c, at, n.e.act, a.Rank)
+	n.e.multiply(c.q, h, input, n.parameter(a.A).T(), 1, false)
+	return h
 }
 
 // drops reports whether dropout is on.
@@ -144,15 +162,17 @@ func (n *linearNode) backward(c *call) {
 		n.narrow.Write(c.q, int64(c.rows)*int64(n.out), dy.at, c.dOut[0], 1)
 	}
 	x := n.activations(c, c.in[0], e.act, n.in)
+	a, adds := diff.Active(n.op, c.adapter), c.accumulate[0]
+	if a != nil {
+		adds = n.adapter(c, a, x, dy)
+		e.clock.lap("adapter, backward")
+	}
 	if c.dIn[0] != 0 {
 		dx := n.activations(c, c.dIn[0], e.act, n.in)
-		e.multiply(c.q, dx, dy, n.weight(c), 1, c.accumulate[0])
+		e.multiply(c.q, dx, dy, n.weight(c), 1, adds)
 	}
 	if n.trained(n.op.Weight) {
 		e.multiply(c.q, n.gradientOperand(n.op.Weight), dy.T(), x, 1, true)
-	}
-	if a := diff.Active(n.op, c.adapter); a != nil {
-		n.adapter(c, a, x, dy)
 	}
 }
 
@@ -170,37 +190,38 @@ func (n *linearNode) biases(c *call) {
 	}
 }
 
-// adapter is the adapter's share of backward.
-func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) {
-	n.e.clock.lap(n.family() + ", backward")
-	defer n.e.clock.lap("adapter, backward")
+// adapter is the adapter's share of backward. It reports whether the gradient of x holds
+// something by then, to which the rest is added.
+func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) bool {
 	e, s := n.e, float32(a.Scaling())
-	h := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
 	input := x
-	if n.trained(a.A) || n.trained(a.B) {
+	if n.trained(a.A) || n.trained(a.B) && c.kept == 0 {
 		input = n.dropped(c, x)
 	}
 	if n.trained(a.B) {
-		e.multiply(c.q, h, input, n.parameter(a.A).T(), 1, false)
+		h := n.activations(c, c.kept, e.act, a.Rank)
+		if c.kept == 0 {
+			h = n.down(c, a, input)
+		}
 		e.multiply(c.q, n.gradientOperand(a.B), dy.T(), h, s, true)
 	}
-	// h is the gradient of dropout(x)·Aᵀ from here on.
-	e.multiply(c.q, h, dy, n.parameter(a.B), s, false)
+	d := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank) // of h
+	e.multiply(c.q, d, dy, n.parameter(a.B), s, false)
 	if n.trained(a.A) {
-		e.multiply(c.q, n.gradientOperand(a.A), h.T(), input, 1, true)
+		e.multiply(c.q, n.gradientOperand(a.A), d.T(), input, 1, true)
 	}
 	if c.dIn[0] == 0 {
-		return
+		return false
 	}
 	dx := n.activations(c, c.dIn[0], e.act, n.in)
 	if !n.drops(c) {
-		e.multiply(c.q, dx, h, n.parameter(a.A), 1, true)
-		return
+		e.multiply(c.q, dx, d, n.parameter(a.A), 1, c.accumulate[0])
+		return true
 	}
-	d := input // its last use was above
-	if !n.trained(a.A) && !n.trained(a.B) {
-		d.at = c.take(int64(c.rows) * int64(n.in) * e.act.Size())
+	if input == x { // dropout(x) was not made: its place is not taken yet
+		input.at = c.take(int64(c.rows) * int64(n.in) * e.act.Size())
 	}
-	e.multiply(c.q, d, h, n.parameter(a.A), 1, false)
-	n.drop.Apply(c.q, c.rows, dx.at, d.at, c.batch.sample, c.batch.position, e.keyAt(n.key), a.Dropout, true)
+	e.multiply(c.q, input, d, n.parameter(a.A), 1, false)
+	n.drop.Apply(c.q, c.rows, dx.at, input.at, c.batch.sample, c.batch.position, e.keyAt(n.key), a.Dropout, c.accumulate[0])
+	return true
 }

@@ -158,6 +158,7 @@ func (e *Engine) layOut(full *diff.Schedule, l layout) error {
 		if err != nil {
 			s = forward // nothing below the head is trained
 		} else {
+			s.Keeps = keeps(trunkNodes)
 			e.schedule = s
 		}
 		e.scheduled = e.keepLess(s)
@@ -167,6 +168,15 @@ func (e *Engine) layOut(full *diff.Schedule, l layout) error {
 	e.activations = e.memory.take("activations", size)
 	e.layOutWorkspaces(rows)
 	return nil
+}
+
+// keeps says which nodes keep something for their backward step.
+func keeps(nodes []node) []bool {
+	out := make([]bool, len(nodes))
+	for i, n := range nodes {
+		out[i] = n.keptBytes(1) > 0
+	}
+	return out
 }
 
 // keepLess is the schedule with what the layout computes again or moves.

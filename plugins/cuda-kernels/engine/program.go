@@ -19,7 +19,7 @@ type boundStep struct {
 	in, out    []int64
 	dOut, dIn  []int64
 	accumulate []bool
-	aux        int64
+	aux, kept  int64
 	value      graph.ValueID // that is moved
 }
 
@@ -63,6 +63,10 @@ func (e *Engine) bind(s *diff.Schedule, nodeOf []node, rows int) *program {
 	sizes := make([]int64, len(placed.Buffers))
 	aux := make([]int64, len(placed.Buffers)) // where the auxiliary results begin in a buffer
 	for i, b := range placed.Buffers {
+		if b.Value == graph.NoValue {
+			sizes[i] = align(nodeOf[b.Node].keptBytes(rows))
+			continue
+		}
 		aux[i] = align(e.valueBytes(b.Value, rows))
 		sizes[i] = aux[i]
 		if !b.Gradient {
@@ -85,7 +89,7 @@ func (e *Engine) bind(s *diff.Schedule, nodeOf []node, rows int) *program {
 	}
 	p := &program{size: size, logits: offset(placed.Logits), dLogits: offset(placed.DLogits)}
 	for i, step := range placed.Steps {
-		b := boundStep{kind: step.Kind, accumulate: step.Accumulate, aux: nowhere}
+		b := boundStep{kind: step.Kind, accumulate: step.Accumulate, aux: nowhere, kept: offset(step.Kept)}
 		switch step.Kind {
 		case diff.Loss:
 		case diff.Store, diff.Stored, diff.Fetch, diff.Fetched:
@@ -124,7 +128,7 @@ func (e *Engine) call(s *boundStep, c call) *call {
 		return out
 	}
 	c.in, c.out, c.dIn, c.dOut = addresses(s.in), addresses(s.out), addresses(s.dIn), addresses(s.dOut)
-	c.accumulate, c.aux = s.accumulate, e.activation(s.aux)
+	c.accumulate, c.aux, c.kept = s.accumulate, e.activation(s.aux), e.activation(s.kept)
 	c.scratch = e.workspace()
 	return &c
 }

@@ -157,6 +157,10 @@ func (x *selection) peak(s *diff.Schedule) int64 {
 	buffers := live.Buffers(s)
 	sizes := make([]int64, len(buffers))
 	for i, b := range buffers {
+		if b.Value == graph.NoValue {
+			sizes[i] = align(x.e.nodes[x.e.head.TrunkNodes[b.Node]].keptBytes(x.costs.rows))
+			continue
+		}
 		sizes[i] = align(x.e.valueBytes(b.Value, x.costs.rows))
 		if !b.Gradient {
 			sizes[i] += align(x.e.auxOf(b.Value, x.costs.rows))

@@ -83,7 +83,13 @@ type Schedule struct {
 	Steps   []Step
 	// Wanted says for each value whether its gradient is computed.
 	Wanted []bool
+	// Keeps says which nodes leave something of the backend's own, by node, from their
+	// last forward step to their backward step; nil: none does. A backend sets it.
+	Keeps []bool
 }
+
+// Kept reports whether a node leaves something for its backward step.
+func (s *Schedule) Kept(node int) bool { return s.Keeps != nil && s.Keeps[node] }
 
 // Options say what is differentiated.
 type Options struct {

@@ -148,7 +148,9 @@ func (r *Run) Step(s *diff.Schedule) (loss float64, gradients map[graph.ParamID]
 	r.reset()
 	ends := make([][]live.Buffer, len(s.Steps))
 	for _, b := range live.Buffers(s) {
-		ends[b.To] = append(ends[b.To], b)
+		if b.Value != graph.NoValue {
+			ends[b.To] = append(ends[b.To], b)
+		}
 	}
 	for i, step := range s.Steps {
 		switch step.Kind {

@@ -11,8 +11,9 @@ import (
 // A Buffer is memory that a schedule needs for a while: for a value between one
 // computation of it and its last use, or for a value's gradient.
 type Buffer struct {
-	Value    graph.ValueID
+	Value    graph.ValueID // NoValue for what a node keeps
 	Gradient bool
+	Node     int // whose own it is (diff.Schedule.Keeps), where Value is NoValue
 	From, To int // the first and last step that touch it, indices into Schedule.Steps
 }
 
@@ -27,7 +28,7 @@ func (a Buffer) Overlaps(b Buffer) bool { return a.From <= b.To && b.From <= a.T
 // as its output.
 func Buffers(s *diff.Schedule) []Buffer {
 	c := collector{
-		values: fill(len(s.Graph.Values)), gradients: fill(len(s.Graph.Values)),
+		values: fill(len(s.Graph.Values)), gradients: fill(len(s.Graph.Values)), kept: fill(len(s.Graph.Nodes)),
 	}
 	for i, step := range s.Steps {
 		switch step.Kind {
@@ -38,6 +39,10 @@ func Buffers(s *diff.Schedule) []Buffer {
 			}
 			for _, v := range n.Outputs {
 				c.define(c.values, v, false, i)
+			}
+			if s.Kept(step.Node) {
+				c.kept[step.Node] = len(c.buffers)
+				c.buffers = append(c.buffers, Buffer{Value: graph.NoValue, Node: step.Node, From: i, To: i})
 			}
 		case diff.Loss:
 			c.use(c.values, s.Graph.Logits, i)
@@ -59,6 +64,7 @@ func Buffers(s *diff.Schedule) []Buffer {
 type collector struct {
 	buffers           []Buffer
 	values, gradients []int // index of a value's latest buffer, −1 before any
+	kept              []int // likewise, by node
 }
 
 func fill(n int) []int {
@@ -82,6 +88,9 @@ func (c *collector) use(latest []int, v graph.ValueID, step int) {
 
 func (c *collector) backward(s *diff.Schedule, step diff.Step, i int) {
 	n := s.Graph.Nodes[step.Node]
+	if at := c.kept[step.Node]; at >= 0 {
+		c.buffers[at].To = i
+	}
 	for _, v := range step.Reads {
 		c.use(c.values, v, i)
 	}

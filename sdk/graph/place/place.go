@@ -21,6 +21,9 @@ type Step struct {
 
 	In, Out []int // values, by input and output of the node; In is the value that is moved
 
+	// Kept is what the node keeps of its own; Nowhere where it keeps nothing.
+	Kept int
+
 	// Backward: gradients by output (Nowhere: zero) and by input (Nowhere: not
 	// wanted), and whether to add to an input's gradient.
 	DOut, DIn  []int
@@ -38,8 +41,12 @@ type Program struct {
 
 // Place finds the buffers of each step.
 func Place(s *diff.Schedule) *Program {
-	p := placer{s: s, buffers: live.Buffers(s), begins: map[begin]int{}, now: map[what]int{}}
+	p := placer{s: s, buffers: live.Buffers(s), begins: map[begin]int{}, now: map[what]int{}, keeps: map[begin]int{}, kept: map[int]int{}}
 	for i, b := range p.buffers {
+		if b.Value == graph.NoValue {
+			p.keeps[begin{what{value: graph.ValueID(b.Node)}, b.From}] = i
+			continue
+		}
 		p.begins[begin{what{b.Value, b.Gradient}, b.From}] = i
 	}
 	out := &Program{Buffers: p.buffers, Logits: Nowhere, DLogits: Nowhere}
@@ -51,14 +58,14 @@ func Place(s *diff.Schedule) *Program {
 		case diff.Loss:
 			p.define(logits, true, i)
 			out.Logits, out.DLogits = p.buffer(logits, false), p.buffer(logits, true)
-			out.Steps = append(out.Steps, Step{Kind: diff.Loss, Node: -1})
+			out.Steps = append(out.Steps, Step{Kind: diff.Loss, Node: -1, Kept: Nowhere})
 		case diff.Backward:
 			out.Steps = append(out.Steps, p.backward(step, i))
 		default:
 			if step.Kind == diff.Fetch {
 				p.define(step.Value, false, i)
 			}
-			out.Steps = append(out.Steps, Step{Kind: step.Kind, Node: -1, In: p.values([]graph.ValueID{step.Value})})
+			out.Steps = append(out.Steps, Step{Kind: step.Kind, Node: -1, Kept: Nowhere, In: p.values([]graph.ValueID{step.Value})})
 		}
 	}
 	if out.Logits == Nowhere {
@@ -83,7 +90,9 @@ type placer struct {
 	s       *diff.Schedule
 	buffers []live.Buffer
 	begins  map[begin]int
-	now     map[what]int // the buffer that holds it at this step
+	now     map[what]int  // the buffer that holds it at this step
+	keeps   map[begin]int // what nodes keep: by node, in the value's place
+	kept    map[int]int   // the buffer of what a node keeps at this step
 }
 
 // define notes that step i begins a buffer, if it does.
@@ -96,6 +105,14 @@ func (p *placer) define(v graph.ValueID, gradient bool, i int) {
 
 func (p *placer) buffer(v graph.ValueID, gradient bool) int {
 	if buffer, ok := p.now[what{v, gradient}]; ok {
+		return buffer
+	}
+	return Nowhere
+}
+
+// keptBy is the buffer of what a node keeps.
+func (p *placer) keptBy(node int) int {
+	if buffer, ok := p.kept[node]; ok {
 		return buffer
 	}
 	return Nowhere
@@ -115,13 +132,16 @@ func (p *placer) forward(step diff.Step, i int) Step {
 	for _, v := range n.Outputs {
 		p.define(v, false, i)
 	}
-	return Step{Kind: diff.Forward, Node: step.Node, In: in, Out: p.values(n.Outputs)}
+	if buffer, ok := p.keeps[begin{what{value: graph.ValueID(step.Node)}, i}]; ok {
+		p.kept[step.Node] = buffer
+	}
+	return Step{Kind: diff.Forward, Node: step.Node, In: in, Out: p.values(n.Outputs), Kept: p.keptBy(step.Node)}
 }
 
 func (p *placer) backward(step diff.Step, i int) Step {
 	n := p.s.Graph.Nodes[step.Node]
 	out := Step{
-		Kind: diff.Backward, Node: step.Node, In: p.values(n.Inputs), Out: p.values(n.Outputs),
+		Kind: diff.Backward, Node: step.Node, Kept: p.keptBy(step.Node), In: p.values(n.Inputs), Out: p.values(n.Outputs),
 		DIn: nowhere(len(n.Inputs)), DOut: nowhere(len(n.Outputs)), Accumulate: make([]bool, len(n.Inputs)),
 	}
 	for k, v := range n.Outputs {
