@@ -8,5 +8,9 @@
 //   - interop_test.go gives the results to the Python programs they are for;
 //   - bench_test.go measures what a user waits for: docs/performance.md.
 //
+// Runs train with kernels "cpu", or with what HONE_TEST_KERNELS names, in the precision
+// that HONE_TEST_PRECISION names: package test/binaries has how to do so on a machine
+// without Go.
+//
 // The command line, message by message, is tested in host/cli.
 package e2e

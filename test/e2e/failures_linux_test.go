@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/honeml/hone/host/pluginhost"
 )
 
 // noRoom lets a process write no file longer than size, as on a full disk. It
@@ -22,7 +24,7 @@ func TestDiskFull(t *testing.T) {
 		steps int64 // that the run has at least lost nothing of
 	}{
 		{"for checkpoints", func(t *testing.T, k *killing, _ *host) bool {
-			return noRoom(k.find(t, "hone-plugin-cpu-kernels"), 20_000)
+			return noRoom(k.find(t, pluginhost.Prefix+kernelsPlugin), 20_000)
 		}, "checkpoint of step", 4},
 		{"for records", func(_ *testing.T, _ *killing, h *host) bool {
 			return noRoom(h.cmd.Process.Pid, 6_000)

@@ -55,7 +55,7 @@ func TestKernelsAlwaysDie(t *testing.T) {
 	k.dir = "runs/usual"
 	h := k.start(t, "run", k.file)
 	deaths := 0
-	for k.shoot(t, h, "cpu-kernels", 0) {
+	for k.shoot(t, h, kernelsPlugin, 0) {
 		deaths++
 	}
 	h.wait(t, 1)

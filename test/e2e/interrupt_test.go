@@ -73,7 +73,7 @@ func TestInterruptAtTheEnd(t *testing.T) {
 func TestInterruptTwice(t *testing.T) {
 	k := newKilling(t)
 	k.dir = "runs/usual"
-	h, _ := k.hung(t, "cpu-kernels", "step 6/")
+	h, _ := k.hung(t, kernelsPlugin, "step 6/")
 	h.signal(t, syscall.SIGINT)
 	select {
 	case <-h.ended:
@@ -93,7 +93,7 @@ func TestInterruptTwice(t *testing.T) {
 func TestSecondHost(t *testing.T) {
 	k := newKilling(t)
 	k.dir = "runs/usual"
-	first, id := k.hung(t, "cpu-kernels", "step 1/") // it waits for the second host
+	first, id := k.hung(t, kernelsPlugin, "step 1/") // it waits for the second host
 	second := k.hone(t, 1, "run", "-resume", k.dir)
 	expect(t, "the second host", second.err.String(), "another hone process works on this run", filepath.Join("runs", "usual"))
 	again := k.hone(t, 1, "run", k.file, "-run-dir", k.dir)

@@ -189,7 +189,7 @@ func (k *killing) killPlugin(t *testing.T, plugin string) {
 // ends as if nothing had happened.
 func TestKillKernels(t *testing.T) {
 	k := newKilling(t)
-	k.each(t, soak(t), func(t *testing.T) { k.killPlugin(t, "cpu-kernels") })
+	k.each(t, soak(t), func(t *testing.T) { k.killPlugin(t, kernelsPlugin) })
 }
 
 // TestKillLogger: a logger dies; it gets every record, and no step is repeated.
@@ -225,7 +225,7 @@ func TestKillHost(t *testing.T) {
 // TestKillAll: plugins and hosts die in any order.
 func TestKillAll(t *testing.T) {
 	k := newKilling(t)
-	victims := []string{"cpu-kernels", "logger-tensorboard", "logger-wandb", "model-llama", ""}
+	victims := []string{kernelsPlugin, "logger-tensorboard", "logger-wandb", "model-llama", ""}
 	k.each(t, soak(t), func(t *testing.T) {
 		for range 3 {
 			h := k.begin(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/honeml/hone/test/binaries"
@@ -13,11 +14,18 @@ import (
 // kept that of what tests share.
 var built, kept string
 
+// kernelsPlugin is the kernels plugin of the runs.
+var kernelsPlugin = binaries.Kernels() + "-kernels"
+
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
 	var err error
-	if built, err = binaries.Build(context.Background(), append(binaries.Everywhere(), binaries.Hone)...); err != nil {
+	names := append(binaries.Everywhere(), binaries.Hone)
+	if !slices.Contains(names, kernelsPlugin) {
+		names = append(names, kernelsPlugin)
+	}
+	if built, err = binaries.Build(context.Background(), names...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

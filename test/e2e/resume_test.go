@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestResume: a run that was stopped and goes on with another number of threads is
-// the run that was never stopped, to the bit, whatever there is that depends on
+// TestResume: a run that was stopped and goes on, on a CPU with another number of
+// threads, is the run that was never stopped, to the bit, whatever there is that depends on
 // chance, on the order of documents or on where they are placed.
 func TestResume(t *testing.T) {
 	tests := []struct {
@@ -50,7 +50,7 @@ func TestPlacement(t *testing.T) {
 	w := newWorkspace(t)
 	losses := func(name string, change func(*settings)) (out []float64) {
 		s := usual()
-		s.Loggers, s.Steps, s.EvalFraction, s.Prompt = nil, 10, 0, ""
+		s.Loggers, s.Steps, s.EvalFraction, s.Prompt, s.Precision = nil, 10, 0, "", "fp32"
 		change(&s)
 		w.hone(t, 0, "run", w.write(t, name+".hone.hcl", s), "-run-dir", "runs/"+name)
 		for _, r := range records(t, w.path("runs", name)) {

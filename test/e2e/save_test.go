@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/honeml/hone/host/pluginhost"
 	"github.com/honeml/hone/host/rundir"
 )
 
@@ -89,7 +90,7 @@ func TestKillKernelsInSave(t *testing.T) {
 	k.hits(t, soak(t), func(t *testing.T) bool {
 		h := k.begin(t)
 		h.awaitText(t, "step 1/")
-		id := k.find(t, "hone-plugin-cpu-kernels")
+		id := k.find(t, pluginhost.Prefix+kernelsPlugin)
 		if id == 0 {
 			t.Fatalf("no kernels plugin trains\n%s", h)
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"text/template"
+
+	"github.com/honeml/hone/test/binaries"
 )
 
 // A workspace is a user's folder: a model, data, run files, and an installation of
@@ -28,9 +30,9 @@ func newWorkspace(t testing.TB) *workspace {
 	w := &workspace{dir: t.TempDir()}
 	w.bin = filepath.Join(w.dir, "bin")
 	must(t, os.Mkdir(w.bin, 0o755))
-	binaries, err := os.ReadDir(built)
+	programs, err := os.ReadDir(built)
 	must(t, err)
-	for _, b := range binaries {
+	for _, b := range programs {
 		// Not hard links: each would make the file look changed to hosts of other
 		// tests, which would then ask plugins what they are.
 		must(t, os.Symlink(filepath.Join(built, b.Name()), filepath.Join(w.bin, b.Name())))
@@ -61,10 +63,12 @@ type settings struct {
 	Steps, Epochs   int // one of the two
 	TokensPerStep   int
 	LearningRate    string
+	Precision       string
 	Alpha           string
 	Dropout         float64
 	Packing         bool
-	Threads         int
+	Kernels         string
+	Threads         int // of a plugin that has the setting
 	CheckpointEvery int
 	Keep            int
 	EvaluateEvery   int
@@ -80,7 +84,8 @@ type settings struct {
 // checkpoints, both loggers, a metric that depends on the last evaluation.
 func usual() settings {
 	return settings{
-		Steps: 24, TokensPerStep: 128, LearningRate: "2e-3", Alpha: "8", Packing: true, Threads: 1,
+		Steps: 24, TokensPerStep: 128, LearningRate: "2e-3", Precision: binaries.Precision(), Alpha: "8", Packing: true,
+		Kernels: binaries.Kernels(), Threads: 1,
 		CheckpointEvery: 4, Keep: 2, EvaluateEvery: 6, EvalFraction: 0.1, Prompt: "What does a cow say?",
 		Loggers: []string{"tensorboard", "wandb"},
 	}
@@ -111,6 +116,7 @@ run "usual" {
     tokens_per_step = {{.TokensPerStep}}
     max_length      = 64
     learning_rate   = {{.LearningRate}}
+    precision       = "{{.Precision}}"
   }
   evaluate {
     every = {{.EvaluateEvery}}
@@ -125,8 +131,10 @@ run "usual" {
     best  = {{.Best}}
   }
   metric "above_evaluation" { value = loss - eval_loss }
-  kernels "cpu" {
+  kernels "{{.Kernels}}" {
+    {{- if eq .Kernels "cpu"}}
     threads            = {{.Threads}}
+    {{- end}}
     micro_batch_tokens = {{.MicroBatch}}
   }
   {{- range .Loggers}}

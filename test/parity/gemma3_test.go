@@ -21,7 +21,7 @@ type realGemma struct {
 	GreedyTexts      []string `json:"greedy_texts"`
 }
 
-// TestGemma3 scores, generates and trains the real model through cpu-kernels.
+// TestGemma3 scores, generates and trains the real model through the kernels plugin.
 func TestGemma3(t *testing.T) {
 	s := &realGemma{}
 	m := readReal(t, gemmaEnv, "gemma3.json", s)

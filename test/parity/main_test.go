@@ -4,49 +4,41 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/honeml/hone/host/pluginhost"
 	"github.com/honeml/hone/sdk/model"
+	"github.com/honeml/hone/test/binaries"
 )
 
-// binaries is the folder of the built plugins.
-var binaries string
+// built is the folder of the built plugins.
+var built string
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "parity")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
 	models, err := filepath.Glob("../../plugins/model-*")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	for _, path := range append(models, "../../plugins/cpu-kernels") {
-		name := filepath.Base(path)
-		build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(dir, pluginhost.Prefix+name), "../../plugins/"+name)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			fmt.Fprintf(os.Stderr, "building %s: %v\n", name, err)
-			return 1
-		}
+	names := []string{binaries.Kernels() + "-kernels"}
+	for _, path := range models {
+		names = append(names, filepath.Base(path))
 	}
-	binaries = dir
+	if built, err = binaries.Build(context.Background(), names...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(built)
 	return m.Run()
 }
 
 func catalog() *pluginhost.Catalog {
 	return pluginhost.NewCatalog(pluginhost.CatalogOptions{
-		Directories: []pluginhost.Directory{{Path: binaries, Asked: true}}, CacheFolder: filepath.Join(binaries, "cache"),
+		Directories: []pluginhost.Directory{{Path: built, Asked: true}}, CacheFolder: filepath.Join(built, "cache"),
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/test/binaries"
 )
 
 // TestParity takes each case through what a run does: scores and generates with
@@ -29,12 +30,19 @@ func TestParity(t *testing.T) {
 	}
 }
 
-// bindCase binds and loads a case, with the adapter that it starts from.
+// bindCase binds and loads a case in float32, with the adapter that it starts from.
 func bindCase(t *testing.T, g *golden, config map[string]any) *session {
+	t.Helper()
+	return bindIn(t, "fp32", g, config)
+}
+
+// bindIn is bindCase in another precision.
+func bindIn(t *testing.T, precision string, g *golden, config map[string]any) *session {
 	t.Helper()
 	m, marked, adapter := openCase(t, g)
 	s := setup{
-		model: m, graph: marked, adapter: adapter, maxLength: g.MaxLength, optimizer: g.optimizer(), config: config, train: true,
+		model: m, graph: marked, adapter: adapter, maxLength: g.MaxLength, optimizer: g.optimizer(),
+		precision: precision, config: config, train: true,
 	}
 	if adapter != "" {
 		s.start = filepath.Join(g.Folder, "start")
@@ -175,27 +183,35 @@ func savedFile(g *golden) string {
 	return kernels.AdapterFile
 }
 
-// TestSameBits trains a case on other numbers of threads, and recomputing what
-// others keep: losses and gradient norms are the same to the bit.
+// ways are settings of a plugin, by their name, that do not change the mathematics.
+var ways = map[string]map[string]map[string]any{
+	"cpu":  {"three threads": {"threads": 3.0}, "recomputing": {"threads": 2.0, "recompute": "layers"}},
+	"cuda": {"recomputing": {"recompute": "layers"}, "keeping all": {"recompute": "none"}},
+}
+
+// TestSameBits trains a case twice in each precision, and on other numbers of
+// threads, and recomputing what others keep: losses and gradient norms are the same
+// to the bit.
 func TestSameBits(t *testing.T) {
 	g := readGolden(t, "mistral")
-	run := func(t *testing.T, config map[string]any) []float64 {
-		s := bindCase(t, g, config)
+	run := func(t *testing.T, precision string, config map[string]any) []float64 {
+		s := bindIn(t, precision, g, config)
 		var out []float64
 		for _, r := range s.train(g.step(0), g.step(1), g.step(2), g.step(3)) {
 			out = append(out, r.Loss, r.GradNorm)
 		}
 		return out
 	}
-	want := run(t, map[string]any{"threads": 1.0})
-	for name, config := range map[string]map[string]any{
-		"three threads": {"threads": 3.0},
-		"recomputing":   {"threads": 2.0, "recompute": "layers"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := run(t, config); !slices.Equal(got, want) {
-				t.Errorf("%v, one thread gives %v", got, want)
-			}
-		})
+	others := maps.Clone(ways[binaries.Kernels()])
+	others["once more"] = nil
+	for _, precision := range precisions(t) {
+		want := run(t, precision, nil)
+		for name, config := range others {
+			t.Run(precision+", "+name, func(t *testing.T) {
+				if got := run(t, precision, config); !slices.Equal(got, want) {
+					t.Errorf("%v, without a setting %v", got, want)
+				}
+			})
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package parity
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/honeml/hone/sdk/graph/adapt"
 	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/plugin"
+	"github.com/honeml/hone/test/binaries"
 )
 
 // open opens a checkpoint, or a GGUF file, with the model plugin that answers for it.
@@ -59,22 +61,39 @@ type setup struct {
 	start     string // the folder of an adapter to start from
 	maxLength int
 	optimizer kernels.Optimizer
+	precision string         // "": fp32
 	config    map[string]any // the plugin's own block
 	train     bool
 }
 
-// bind starts cpu-kernels and loads s.
-func bind(t *testing.T, s setup) *session {
+// backend starts the kernels plugin that is tested.
+func backend(t *testing.T) kernels.Backend {
 	t.Helper()
-	found, err := catalog().Find(plugin.Kernels, "cpu")
+	found, err := catalog().Find(plugin.Kernels, binaries.Kernels())
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := start(t, found).Kernels()
-	_, err = b.Bind(t.Context(), &kernels.BindRequest{
+	return start(t, found).Kernels()
+}
+
+// precisions are those that the kernels plugin can compute in.
+func precisions(t *testing.T) []string {
+	t.Helper()
+	d, err := backend(t).Describe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.Precisions
+}
+
+// bind starts the kernels plugin and loads s.
+func bind(t *testing.T, s setup) *session {
+	t.Helper()
+	b := backend(t)
+	_, err := b.Bind(t.Context(), &kernels.BindRequest{
 		Graph: s.graph,
 		Settings: kernels.Settings{
-			Adapter: s.adapter, Seed: 1, Precision: "fp32", WeightType: "auto", StoredType: s.model.StoredType,
+			Adapter: s.adapter, Seed: 1, Precision: cmp.Or(s.precision, "fp32"), WeightType: "auto", StoredType: s.model.StoredType,
 			MaxLength: s.maxLength, Optimizer: s.optimizer, Config: s.config,
 		},
 		Phases: kernels.Phases{Train: s.train, Score: true, GenerateSequences: 3, GenerateLength: s.maxLength},

@@ -135,7 +135,7 @@ func TestSmolLM2Interpreter(t *testing.T) {
 	t.Logf("logits differ by at most %.1e of a row's norm", worst)
 }
 
-// TestSmolLM2 scores, generates and trains the real model through cpu-kernels.
+// TestSmolLM2 scores, generates and trains the real model through the kernels plugin.
 func TestSmolLM2(t *testing.T) {
 	s, m := readSmol(t)
 	marked, err := adapt.Apply(m.Graph, adapt.LoRA{Rank: 16, Alpha: 32, Targets: []string{adapt.Auto}})
