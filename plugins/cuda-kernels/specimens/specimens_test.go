@@ -187,6 +187,21 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestKnownSpills finds entries of kernels that are gone, or without a reason.
+func TestKnownSpills(t *testing.T) {
+	jobs, err := plan(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range knownSpills {
+		if k.bytes == 0 || k.why == "" || !slices.ContainsFunc(jobs, func(j job) bool {
+			return j.file() == k.file && slices.Contains(j.kernels, k.kernel) && (k.arch == "" || k.arch == j.arch)
+		}) {
+			t.Errorf("%+v", k)
+		}
+	}
+}
+
 func TestWorst(t *testing.T) {
 	row := func(kernel, arch string, registers, local, spill int) cubin.Row {
 		return cubin.Row{
