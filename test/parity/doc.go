@@ -11,6 +11,10 @@
 // transformers, PEFT and torch in float32. How far apart float32 and float64 runs
 // of the reference are is recorded there too: tolerances are well above it.
 //
+// The kernels plugin is cpu, or the one that HONE_TEST_KERNELS names: package
+// test/binaries has how to test another, and on a machine without Go. TestCurves
+// holds each precision of the plugin to PEFT's own in that precision.
+//
 // Three environment variables turn further tests on:
 //
 //	HONE_TEST_PYTHON    a Python with the packages that testdata's scripts name:
