@@ -94,7 +94,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.runCommand(), a.planCommand(), a.dataCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(),
-		a.generateCommand(), a.chatCommand(), a.exportCommand(), a.pluginsCommand(), a.benchCommand(), a.quickstartCommand(),
+		a.generateCommand(), a.chatCommand(), a.exportCommand(), a.pluginsCommand(), a.benchCommand(), a.doctorCommand(), a.quickstartCommand(),
 	)
 	return root
 }

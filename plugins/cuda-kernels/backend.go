@@ -12,6 +12,7 @@ import (
 	"github.com/honeml/hone/sdk/config"
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/plugin"
 )
 
 // backend is the plugin: it keeps the order of calls and leaves the work to an
@@ -58,7 +59,7 @@ func (*backend) Describe(context.Context) (*kernels.Description, error) {
 		Adapters:    []string{"lora", "lora_bias", "full"},
 		Precisions:  []string{"bf16", "fp16", "fp32"},
 		WeightTypes: []string{"auto", "float32", "bfloat16", "float16"},
-		Objectives:  []string{kernels.CrossEntropy},
+		Objectives:  []string{kernels.CrossEntropy}, Capabilities: []string{plugin.DoctorCapability},
 	}, nil
 }
 
