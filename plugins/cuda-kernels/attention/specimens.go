@@ -16,12 +16,14 @@ func Specimens(set *device.Set) {
 		specimen(set, Spec{Op: plainOp(4, 4, widths[0], widths[1]), Type: device.BFloat16})
 		specimen(set, Spec{Op: plainOp(4, 4, widths[0], widths[1]), Type: device.BFloat16, Shared: large})
 	}
+	// The first of its source is what CI compiles for Blackwell too, where ptxas takes
+	// half a minute for a wide head with a cap.
+	specimen(set, Spec{Op: plainOp(6, 3, 6, 10), Type: device.BFloat16})
 	masked := plainOp(8, 1, 128, 128)
 	masked.Window, masked.Chunk, masked.Cap, masked.Sinks = 1000, 3000, 50, 0
 	for _, t := range []device.Type{device.Float32, device.BFloat16, device.Float16} {
 		specimen(set, Spec{Op: masked, Type: t})
 	}
-	specimen(set, Spec{Op: plainOp(6, 3, 6, 10), Type: device.BFloat16})
 	specimen(set, Spec{Op: masked, Type: device.BFloat16, Shared: large})
 	specimen(set, Spec{Op: plainOp(2, 1, 300, 40), Type: device.Float32})
 }

@@ -42,7 +42,7 @@ func always(specimens func(*device.Set)) func(*device.Set) error {
 }
 
 // Every specialisation is compiled for the architectures that tiles are chosen for,
-// and one of each kernel for the others that hone knows.
+// and of each kernel the first for the others that hone knows.
 var (
 	archs      = []string{"sm_80", "sm_90a"}
 	otherArchs = []string{"sm_86", "sm_89", "sm_100a", "sm_120"}
