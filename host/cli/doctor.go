@@ -25,7 +25,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short: "Say what of this machine hone can use, what is missing and how to get it",
 		Args:  exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.doctor(cmd.Context(), cmd, libraries)
+			return a.doctor(cmd.Context(), libraries)
 		},
 	}
 	cmd.Flags().StringArrayVar(&libraries, "libraries", nil, "a `folder` to look for NVIDIA's libraries in, before all others")
@@ -35,7 +35,7 @@ func (a *app) doctorCommand() *cobra.Command {
 // errUnwell says that hone doctor found something that has to be put right.
 var errUnwell = errors.New("something has to be put right, see above")
 
-func (a *app) doctor(ctx context.Context, cmd *cobra.Command, libraries []string) error {
+func (a *app) doctor(ctx context.Context, libraries []string) error {
 	out := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(out, "%s\t%s\n", name, fmt.Sprintf(format, args...))
@@ -64,7 +64,7 @@ func (a *app) doctor(ctx context.Context, cmd *cobra.Command, libraries []string
 			row("variable", "%s=%s", name, v)
 		}
 	}
-	well = a.doctorPlugins(cmd, row) && well
+	well = a.doctorPlugins(ctx, row) && well
 	if err := out.Flush(); err != nil {
 		return err
 	}
@@ -87,10 +87,10 @@ func doctorVariables() []string {
 }
 
 // doctorPlugins lists the plugins; it reports whether all of them can be used.
-func (a *app) doctorPlugins(cmd *cobra.Command, row func(name, format string, args ...any)) bool {
+func (a *app) doctorPlugins(ctx context.Context, row func(name, format string, args ...any)) bool {
 	well := true
 	for _, p := range a.plugins().Plugins() {
-		version, _, err := a.describe(cmd, p)
+		version, _, err := a.describe(ctx, p)
 		if err != nil {
 			well = false
 			version = "cannot be used: " + strings.ReplaceAll(err.Error(), "\n", "; ")

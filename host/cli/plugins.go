@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -30,7 +31,7 @@ func (a *app) pluginsListCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 			for _, p := range a.plugins().Plugins() {
-				version, answers, err := a.describe(cmd, p)
+				version, answers, err := a.describe(cmd.Context(), p)
 				if err != nil {
 					version, answers = "?", err.Error()
 				}
@@ -48,22 +49,22 @@ func (a *app) pluginsListCommand() *cobra.Command {
 }
 
 // describe is a plugin's version and what it is for.
-func (a *app) describe(cmd *cobra.Command, p pluginhost.Plugin) (version, answers string, err error) {
+func (a *app) describe(ctx context.Context, p pluginhost.Plugin) (version, answers string, err error) {
 	switch p.Kind {
 	case plugin.Model:
-		_, d, err := a.plugins().Model(cmd.Context(), p.Name)
+		_, d, err := a.plugins().Model(ctx, p.Name)
 		if err != nil {
 			return "", "", err
 		}
 		return d.Version, strings.Join(d.Architectures, " "), nil
 	case plugin.Kernels:
-		_, d, err := a.plugins().Kernels(cmd.Context(), p.Name)
+		_, d, err := a.plugins().Kernels(ctx, p.Name)
 		if err != nil {
 			return "", "", err
 		}
 		return d.Version, strings.Join(d.Precisions, " "), nil
 	}
-	_, d, err := a.plugins().Logger(cmd.Context(), p.Name)
+	_, d, err := a.plugins().Logger(ctx, p.Name)
 	if err != nil {
 		return "", "", err
 	}
