@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/cubin"
@@ -152,6 +153,30 @@ func (q *Queue) Record(event *cuda.Event) *cuda.Event {
 		return q.stream.Record(event)
 	})
 	return event
+}
+
+// Capture records what f puts on the queue as a graph, instead of running it; nil after
+// an error.
+func (q *Queue) Capture(f func()) (exec *cuda.GraphExec) {
+	q.do(func() error {
+		graph, err := q.stream.Capture(func() error {
+			f()
+			return q.err
+		})
+		if err != nil {
+			return err
+		}
+		if exec, err = graph.Instantiate(); err != nil {
+			return errors.Join(err, graph.Close())
+		}
+		return graph.Close()
+	})
+	return exec
+}
+
+// Replay runs a graph.
+func (q *Queue) Replay(graph *cuda.GraphExec) {
+	q.do(func() error { return graph.Launch(q.stream) })
 }
 
 // After lets what follows begin only once an event of another queue was reached; nil is

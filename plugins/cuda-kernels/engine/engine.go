@@ -59,11 +59,13 @@ type Engine struct {
 	arena   device.Pointer // 0 before Load
 	staging *staging
 	mover   *mover
-	results *results
-	clock   *clock                // nil unless Options.Profile
-	watch   func(n node, c *call) // for tests: sees what each node made in a forward pass
-	stepped bool                  // a step was done, so there are gradients
-	weight  float64
+
+	recordings recordings
+	results    *results
+	clock      *clock                // nil unless Options.Profile
+	watch      func(n node, c *call) // for tests: sees what each node made in a forward pass
+	stepped    bool                  // a step was done, so there are gradients
+	weight     float64
 }
 
 // Options are the plugin's own settings, and what is known of the GPU.
@@ -72,6 +74,7 @@ type Options struct {
 	MicroBatch   int    // tokens; 0: chosen
 	MemoryBytes  int64  // the most to take; 0: no limit
 	ContextBytes int64  // what the driver takes beside the arena
+	Eager        bool   // kernels are launched one by one, never as recorded graphs
 	Profile      bool   // steps report the time of each family of kernels, and run one by one
 	Offload      bool   // values may be moved to the host\'s memory
 	Rates        Rates  // of the GPU; zero: those of a usual one
@@ -223,6 +226,6 @@ func (e *Engine) Close() error {
 		}
 		arena := e.arena
 		e.arena = 0
-		return errors.Join(e.q.Wait(), e.mover.close(), e.gpu.Free(arena))
+		return errors.Join(e.q.Wait(), e.recordings.close(), e.mover.close(), e.gpu.Free(arena))
 	})
 }

@@ -13,7 +13,6 @@ type call struct {
 	rows     int
 	batch    columns
 	training bool   // dropout is on
-	step     uint64 // its counter
 	adapter  string // the adapter that is on
 	cache    *cache // generation: keys and values of earlier tokens
 

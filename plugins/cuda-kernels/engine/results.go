@@ -55,7 +55,7 @@ func (r *results) next() *resultsCopy {
 // layOutResults lays out what a step sums into.
 func (e *Engine) layOutResults(a *arena, rows int) {
 	e.lossSpan = a.take("workspace", int64(rows)*4)
-	e.resultSpan = a.take("workspace", resultsBytes(mostMicroBatches))
+	e.resultSpan = a.take("workspace", resultsBytes(mostMicroBatches+1))
 	e.optimizerSpan = a.take("workspace", e.optimizer.Workspace())
 }
 
@@ -66,6 +66,9 @@ func (e *Engine) state() device.Pointer { return e.at(e.resultSpan) }
 func (e *Engine) lossAt(i int) device.Pointer {
 	return e.state().Offset(align(optimizer.StateBytes) + 8*int64(i))
 }
+
+// lossNow is where a micro-batch's loss is summed while it runs.
+func (e *Engine) lossNow() device.Pointer { return e.lossAt(1 + mostMicroBatches) }
 
 // losses reads the step's loss and those of its micro-batches.
 func (c *resultsCopy) losses(microBatches int) (total float64, each []float64) {

@@ -40,7 +40,7 @@ func (e *Engine) enqueue(ctx context.Context, s *kernels.Step) (*pendingStep, er
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			e.train(b, i, uint64(s.Number))
+			e.train(b, i)
 		}
 		q.At("the update")
 		e.optimizer.Step(q, e.buffers(), e.lossAt(0), r.Weight, s.LearningRate)
@@ -108,19 +108,27 @@ func (e *Engine) buffers() optimizer.Buffers {
 }
 
 // train enqueues a micro-batch, forward and backward.
-func (e *Engine) train(b *graph.Batch, index int, step uint64) {
+func (e *Engine) train(b *graph.Batch, index int) {
 	rows, columns, list := e.upload(b, supervised(b))
 	e.clock.lap("upload")
-	c := call{q: e.q, rows: rows, batch: columns, training: true, step: step, adapter: e.settings.Adapter}
-	e.run(e.training, c, func() {
-		d := e.activation(e.training.dLogits)
-		if d != 0 {
-			e.q.Zero(d, e.valueBytes(e.head.Input, rows))
-		}
-		e.head.each(c, e.activation(e.training.logits), list, d, e.crossEntropy)
-		e.loss.Total(e.q, list.count, e.at(e.lossSpan), e.lossAt(0))
-		e.loss.Total(e.q, list.count, e.at(e.lossSpan), e.lossAt(1+index))
+	c := call{q: e.q, rows: rows, batch: columns, training: true, adapter: e.settings.Adapter}
+	e.repeat(recordKey{rows, list.count}, func() {
+		e.q.Zero(e.lossNow(), 8)
+		e.run(e.training, c, func() { e.head.train(c, list) })
 	})
+	e.q.Copy(e.lossAt(1+index), e.lossNow(), 8)
+}
+
+// train computes the loss of predictions and its gradient by the head's input.
+func (h *logitsHead) train(c call, list predictions) {
+	e := h.e
+	d := e.activation(e.training.dLogits)
+	if d != 0 {
+		c.q.Zero(d, e.valueBytes(h.Input, c.rows))
+	}
+	h.each(c, e.activation(e.training.logits), list, d, e.crossEntropy)
+	e.loss.Total(c.q, list.count, e.at(e.lossSpan), e.lossAt(0))
+	e.loss.Total(c.q, list.count, e.at(e.lossSpan), e.lossNow())
 }
 
 // crossEntropy turns the logits of some predictions into their gradient.
