@@ -48,6 +48,10 @@ func (cohere) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.Fr
 	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
 }
 
+// normedLayers is how many layers a model has at least whose norms of queries and keys
+// llama.cpp reads.
+const normedLayers = 64
+
 // ToGGUF is the reverse.
 func (cohere) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGUFResponse, error) {
 	s, err := read(req.Configuration)
@@ -61,6 +65,8 @@ func (cohere) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGUF
 	switch {
 	case !s.Tied:
 		return nil, fault.New(fault.Unsupported, "tie_word_embeddings: a GGUF file of this architecture has no head of its own")
+	case s.headNorm && s.Layers < normedLayers:
+		return nil, fault.New(fault.Unsupported, "use_qk_norm: llama.cpp reads norms of queries and keys of models of %d layers or more alone, this one has %d", normedLayers, s.Layers)
 	case s.rope.Kind != "default":
 		return nil, fault.New(fault.Unsupported, "rope type %q has no place in a GGUF file of this architecture", s.rope.Kind)
 	}
@@ -69,12 +75,8 @@ func (cohere) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGUF
 	keys["rope.scaling.type"] = "none"
 	if s.architecture == cohere2 {
 		keys["attention.sliding_window"] = uint32(s.window)
-		switch period := ggufmap.Period(s.types); period {
-		case usualPeriod:
-		case 0:
-			return nil, fault.New(fault.Unsupported, "layer_types: a GGUF file of this architecture can say no other than one layer without a window after a fixed number with one")
-		default:
-			keys["attention.sliding_window_pattern"] = uint32(period)
+		if err := ggufmap.WritePattern(keys, s.types, usualPeriod); err != nil {
+			return nil, err
 		}
 	}
 	return s.WriteGGUF(req, s.names(), keys, s.rope)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/model"
 	"github.com/honeml/hone/sdk/model/blocks"
@@ -50,7 +51,7 @@ func read(configuration []byte) (settings, error) {
 func pattern(c *hfconfig.Config) func(layer int) string {
 	const key = "sliding_window_pattern"
 	if !c.IsString(key) {
-		return blocks.EveryNth(c.IntFrom(key, 4, 0))
+		return blocks.EveryNth(c.IntFrom(key, usualPeriod, 0))
 	}
 	letters := c.String(key, "")
 	if letters == "" {
@@ -64,6 +65,14 @@ func pattern(c *hfconfig.Config) func(layer int) string {
 		return blocks.FullAttention
 	}
 }
+
+const (
+	// usualPeriod is how many layers there are to one without a window.
+	usualPeriod = 4
+	// windowedLayers is how many layers the model has that llama.cpp knows to have
+	// windows.
+	windowedLayers = 64
+)
 
 // Describe names what the plugin answers for.
 func (exaone) Describe(context.Context) (*model.Description, error) {
@@ -120,7 +129,7 @@ func (exaone) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.Fr
 	config := r.Dimensions(req.Tensors)
 	config["sliding_window"] = nil
 	if window := r.Int("attention.sliding_window", 0); window > 0 {
-		config["sliding_window"], config["layer_types"] = window, r.LayerTypes(4)
+		config["sliding_window"], config["layer_types"] = window, r.LayerTypes(usualPeriod)
 	}
 	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
 		config["rope_scaling"] = scaling
@@ -146,8 +155,14 @@ func (exaone) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGUF
 	if err != nil {
 		return nil, err
 	}
-	if s.window > 0 {
-		keys["attention.sliding_window"], keys["attention.sliding_window_pattern"] = uint32(s.window), ggufmap.Sliding(s.types)
+	switch windowed := s.Layers == windowedLayers; {
+	case s.window > 0 != windowed:
+		return nil, fault.New(fault.Unsupported, "sliding_window: llama.cpp takes windows for those of models of %d layers, and none for those of others; this one has %d layers", windowedLayers, s.Layers)
+	case windowed:
+		keys["attention.sliding_window"] = uint32(s.window)
+		if err := ggufmap.WritePattern(keys, s.types, usualPeriod); err != nil {
+			return nil, err
+		}
 	}
 	return s.WriteGGUF(req, s.names(), keys, s.rope)
 }

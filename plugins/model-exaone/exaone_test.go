@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/honeml/hone/plugins/internal/modeltest"
+	"github.com/honeml/hone/sdk/model"
 	"github.com/honeml/hone/sdk/model/blocks"
 )
 
@@ -52,6 +53,18 @@ func TestPattern(t *testing.T) {
 	}
 }
 
+// TestWindowsInGGUF: a model of 64 layers keeps its windows in a file.
+func TestWindowsInGGUF(t *testing.T) {
+	configuration := modeltest.Change(t, modeltest.Configurations(t)["exaone4"], map[string]any{"num_hidden_layers": 64})
+	out, err := exaone{}.ToGGUF(t.Context(), &model.ToGGUFRequest{Configuration: configuration})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Metadata["exaone4.attention.sliding_window"] != uint32(4) || out.Metadata["exaone4.attention.sliding_window_pattern"] != uint32(2) {
+		t.Errorf("%v", out.Metadata)
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	modeltest.Mistakes(t, exaone{}, []modeltest.Mistake{
 		{Name: "no letters", Configuration: "exaone4", Keys: map[string]any{"sliding_window_pattern": ""},
@@ -63,6 +76,8 @@ func TestMistakes(t *testing.T) {
 
 func TestCannotSay(t *testing.T) {
 	modeltest.CannotSay(t, exaone{}, []modeltest.Mistake{
+		{Name: "windows", Configuration: "exaone4",
+			Want: "sliding_window: llama.cpp takes windows for those of models of 64 layers, and none for those of others; this one has 2 layers"},
 		{Name: "activation", Configuration: "whole", Keys: map[string]any{"hidden_act": "gelu"},
 			Want: "hidden_act: a GGUF file of this architecture cannot say that the activation is gelu: it would be read as silu"},
 	})

@@ -101,8 +101,8 @@ func (gemma) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGUFR
 	}
 	if s.architecture != gemma1 {
 		keys["attention.sliding_window"] = uint32(s.window)
-		if period := ggufmap.Period(s.types); period != files[s.architecture].period {
-			keys["attention.sliding_window_pattern"] = uint32(period)
+		if err := ggufmap.WritePattern(keys, s.types, files[s.architecture].period); err != nil {
+			return nil, err
 		}
 	}
 	if s.scoreCap > 0 {
@@ -127,8 +127,6 @@ func (s settings) sayable() error {
 		return fault.New(fault.Unsupported, "query_pre_attn_scalar: a GGUF file of this architecture cannot say it: it would be read as %d", scalar)
 	case s.architecture == gemma2 && (s.scoreCap == 0 || s.logitCap == 0):
 		return fault.New(fault.Unsupported, "attn_logit_softcapping, final_logit_softcapping: a GGUF file of this architecture cannot say that there is none")
-	case s.architecture != gemma1 && ggufmap.Period(s.types) == 0:
-		return fault.New(fault.Unsupported, "layer_types: a GGUF file of this architecture can say no other than one layer without a window after a fixed number with one")
 	case s.architecture == gemma3 && s.sliding.Kind != "default":
 		return fault.New(fault.Unsupported, "rope_parameters: a GGUF file of this architecture cannot say that layers with a window have rope type %q", s.sliding.Kind)
 	}

@@ -32,7 +32,7 @@ func (olmo) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.From
 	architecture, modelType := olmo2, "olmo2"
 	if window := r.Int("attention.sliding_window", 0); window > 0 {
 		architecture, modelType = olmo3, "olmo3"
-		config["sliding_window"], config["layer_types"] = window, r.LayerTypes(4)
+		config["sliding_window"], config["layer_types"] = window, r.LayerTypes(usualPeriod)
 	}
 	data, err := r.Configuration(config, architecture, modelType)
 	if err != nil {
@@ -55,6 +55,9 @@ func (olmo) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGUFRe
 	if err != nil {
 		return nil, err
 	}
+	if s.Tied {
+		return nil, fault.New(fault.Unsupported, "tie_word_embeddings: a GGUF file of this architecture has a head of its own")
+	}
 	if s.architecture == olmo3 {
 		switch {
 		case s.window == 0:
@@ -62,7 +65,10 @@ func (olmo) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGUFRe
 		case s.sliding.Kind != "default" || s.sliding.Theta != s.full.Theta:
 			return nil, fault.New(fault.Unsupported, "rope_parameters: a GGUF file of this architecture cannot say that layers with a window have scaling or a base of their own")
 		}
-		keys["attention.sliding_window"], keys["attention.sliding_window_pattern"] = uint32(s.window), ggufmap.Sliding(s.types)
+		if err := ggufmap.WritePattern(keys, s.types, usualPeriod); err != nil {
+			return nil, err
+		}
+		keys["attention.sliding_window"] = uint32(s.window)
 	}
 	return s.WriteGGUF(req, s.names(), keys, s.full)
 }

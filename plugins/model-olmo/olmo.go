@@ -50,12 +50,15 @@ func read(configuration []byte) (settings, error) {
 	}
 	s.full = rope.Read(c, rope.Options{Theta: 500000, HeadWidth: s.HeadWidth, LayerType: blocks.FullAttention})
 	s.sliding = rope.Read(c, rope.Options{Theta: 500000, HeadWidth: s.HeadWidth, LayerType: blocks.SlidingAttention, OwnOnly: true})
-	s.types = s.LayerTypes(c, blocks.EveryNth(4))
+	s.types = s.LayerTypes(c, blocks.EveryNth(usualPeriod))
 	if !c.Null("sliding_window") {
 		s.window = c.Int("sliding_window", 4096)
 	}
 	return s, c.Err()
 }
+
+// usualPeriod is how many layers of OLMo 3 there are to one without a window.
+const usualPeriod = 4
 
 // Describe names what the plugin answers for. Files of both carry the architecture
 // olmo2.

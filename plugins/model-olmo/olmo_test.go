@@ -58,6 +58,8 @@ func TestMistakes(t *testing.T) {
 
 func TestCannotSay(t *testing.T) {
 	modeltest.CannotSay(t, olmo{}, []modeltest.Mistake{
+		{Name: "tie", Configuration: "olmo2", Keys: map[string]any{"tie_word_embeddings": true},
+			Want: "tie_word_embeddings: a GGUF file of this architecture has a head of its own"},
 		{Name: "no window", Configuration: "olmo3", Keys: map[string]any{"sliding_window": json.RawMessage("null")},
 			Want: "sliding_window: a GGUF file of this architecture is one of OLMo 2 if it has no window"},
 		{Name: "scaling of windows", Configuration: "olmo3", Keys: map[string]any{"rope_scaling": nil, "rope_parameters": map[string]any{

@@ -57,7 +57,8 @@ func (phi) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGUFRes
 	if err != nil {
 		return nil, err
 	}
-	// A window of 0 tells models without one from older files, which say nothing.
+	// A window of 0 tells models without one from older files, which say nothing. llama.cpp
+	// has the windows of this architecture turned off; hone reads them.
 	keys["attention.sliding_window"] = uint32(s.window)
 	long, short, err := s.rope.GGUFLongrope(keys)
 	if err != nil {

@@ -41,10 +41,9 @@ var ggufCases = map[string]struct{ from, to string }{
 	"smollm3":   {"    0\n  ]", "    1\n  ]"},
 	"olmo2":     {},
 	"olmo3":     {},
-	"cohere":    {},
 	"cohere2":   {},
 	"glm4":      {},
-	"exaone4":   {},
+	"exaone4":   {`"sliding_window": 5`, `"sliding_window": null`},
 	// llama.cpp would read no window; hone does.
 	"starcoder2": {},
 	"lfm2":       {},
@@ -164,6 +163,7 @@ func evaluate(t *testing.T, m *basemodel.Model, tensor model.GGUFTensor) (values
 // the plugin's process as in the process.
 func TestGGUFCannotSay(t *testing.T) {
 	for name, want := range map[string]string{
+		"cohere":  "use_qk_norm: llama.cpp reads norms of queries and keys of models of 64 layers or more alone, this one has 2",
 		"dynamic": `rope type "dynamic" has no place in a GGUF file of this architecture`,
 		"bias":    "hidden_act: a GGUF file of this architecture cannot say that the activation is gelu: it would be read as silu",
 	} {

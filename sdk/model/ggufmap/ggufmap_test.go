@@ -50,24 +50,27 @@ func TestLayerTypes(t *testing.T) {
 	}
 }
 
-func TestPeriod(t *testing.T) {
+func TestWritePattern(t *testing.T) {
 	tests := []struct {
-		types []string
-		want  int
+		types  []string
+		period int // the architecture's own
+		want   any
+		ok     bool
 	}{
-		{[]string{full, full}, 1},
-		{[]string{sliding, full, sliding, full, sliding}, 2},
-		{[]string{sliding, sliding}, 3},
-		{[]string{full, sliding}, 0},
-		{[]string{sliding, full, full}, 0},
+		{[]string{full, full}, 1, nil, true},
+		{[]string{full, full}, 2, uint32(1), true},
+		{[]string{sliding, full, sliding, full, sliding}, 2, nil, true},
+		{[]string{sliding, full, sliding, full, sliding}, 6, uint32(2), true},
+		{[]string{sliding, sliding}, 6, nil, true},
+		{[]string{sliding, sliding}, 0, uint32(3), true},
+		{[]string{full, sliding}, 2, nil, false},
+		{[]string{sliding, full, full}, 2, nil, false},
 	}
 	for _, test := range tests {
-		if got := Period(test.types); got != test.want {
-			t.Errorf("%v: %d, want %d", test.types, got, test.want)
+		keys := map[string]any{}
+		if err := WritePattern(keys, test.types, test.period); (err == nil) != test.ok || keys[pattern] != test.want {
+			t.Errorf("%v, %d: %v, %v, want %v", test.types, test.period, keys, err, test.want)
 		}
-	}
-	if got := Sliding([]string{full, sliding}); !reflect.DeepEqual(got, []bool{false, true}) {
-		t.Errorf("Sliding gives %v", got)
 	}
 }
 

@@ -120,61 +120,8 @@ func (r *Reader) PerLayer(key string) []int {
 	return out
 }
 
-// LayerTypes are a configuration's layer_types of a file whose window does not
-// count for all layers: by the key attention.sliding_window_pattern, which holds a
-// truth for each layer or the period of those that see all, or by the
-// architecture's own period, of which each last layer sees all.
-func (r *Reader) LayerTypes(period int) []string {
-	const key = "attention.sliding_window_pattern"
-	layers := min(r.Int("block_count", 0), maxLayers)
-	pattern := r.Bools(key)
-	if pattern == nil {
-		period = r.Int(key, period)
-	} else if len(pattern) < layers {
-		r.fail(key, "holds %d layers, block_count says %d", len(pattern), layers)
-		return nil
-	}
-	out := make([]string, layers)
-	for i := range out {
-		out[i] = "full_attention"
-		if pattern != nil && pattern[i] || pattern == nil && period > 0 && (i+1)%period != 0 {
-			out[i] = "sliding_attention"
-		}
-	}
-	return out
-}
-
 // maxLayers bounds what is made for each layer; package blocks refuses more.
 const maxLayers = 2001
-
-// Period is the number of layers of which each last one sees all tokens and the
-// others a window; 0 where layers do not repeat like that.
-func Period(types []string) int {
-	for n := 1; n <= len(types)+1; n++ {
-		if !irregular(types, n) {
-			return n
-		}
-	}
-	return 0
-}
-
-func irregular(types []string, period int) bool {
-	for i, t := range types {
-		if (t == "sliding_attention") != ((i+1)%period != 0) {
-			return true
-		}
-	}
-	return false
-}
-
-// Sliding is the value of attention.sliding_window_pattern for layer_types.
-func Sliding(types []string) []bool {
-	out := make([]bool, len(types))
-	for i, t := range types {
-		out[i] = t == "sliding_attention"
-	}
-	return out
-}
 
 // Configuration is config as a config.json of that architecture and model_type, or
 // the first mistake of what was read.

@@ -79,7 +79,7 @@ FAMILIES = {
 # The architectures of GGUF files of those that have one.
 GGUF = {
     "qwen2": "qwen2", "qwen3": "qwen3", "gemma": "gemma", "gemma2": "gemma2", "gemma3": "gemma3", "phi3": "phi3", "phi4": "phi3",
-    "granite": "granite", "smollm3": "smollm3", "olmo2": "olmo2", "olmo3": "olmo2", "cohere": "command-r", "cohere2": "cohere2",
+    "granite": "granite", "smollm3": "smollm3", "olmo2": "olmo2", "olmo3": "olmo2", "cohere2": "cohere2",
     "glm4": "glm4", "exaone4": "exaone4", "starcoder2": "starcoder2", "lfm2": "lfm2", "ministral": "llama", "ministral3": "mistral3",
 }
 
