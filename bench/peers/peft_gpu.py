@@ -11,6 +11,7 @@ float32, under autocast; attention is PyTorch's. Needs torch, transformers, peft
 import argparse
 import json
 import time
+import traceback
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -110,6 +111,9 @@ def main():
         result |= train(a, torch.cuda.synchronize if cuda else lambda: None)
     except torch.cuda.OutOfMemoryError:
         result["error"] = "out of memory"
+    except Exception as e:  # the others' figures stand all the same
+        traceback.print_exc()
+        result["error"] = type(e).__name__
     result["seconds"] = time.perf_counter() - begun
     if cuda:
         result["peak_bytes"] = torch.cuda.max_memory_allocated()

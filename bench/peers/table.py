@@ -9,23 +9,23 @@ import json
 import sys
 
 
-def gib(result):
-    """What the program's own memory takes: the plan's, or the allocator's peak."""
+def memory(result):
+    """What the program takes itself: the plan, beside it the driver's context, or the allocator's peak."""
     if "plan_bytes" not in result:
-        return result.get("peak_bytes", 0) / 2**30
+        return f"{result.get('peak_bytes', 0) / 2**30:.2f}"
     context = sum(m["bytes"] for m in result["memory"] if m["category"] == "context")
-    return (result["plan_bytes"] - context) / 2**30
+    return f"{(result['plan_bytes'] - context) / 2**30:.2f} (+ {context / 2**30:.2f})"
 
 
 def row(result, first):
     if "error" in result or "error" in first:
-        return [result["program"], result.get("error", f"{result.get('tokens_per_second', 0):,.0f}"), "", f"{gib(result):.2f}", "", ""]
+        return [result["program"], result.get("error", f"{result.get('tokens_per_second', 0):,.0f}"), "", memory(result), "", ""]
     numbers = []
     for name in ("loss", "grad_norm"):
         mine, theirs = first["first"][name], result["first"][name]
         numbers.append(f"{theirs:.4f} ({100 * (theirs / mine - 1):+.2f} %)" if mine and theirs else "not finite")
     ratio = first["tokens_per_second"] / result["tokens_per_second"]
-    return [result["program"], f"{result['tokens_per_second']:,.0f}", f"{ratio:.2f}", f"{gib(result):.2f}", *numbers]
+    return [result["program"], f"{result['tokens_per_second']:,.0f}", f"{ratio:.2f}", memory(result), *numbers]
 
 
 def main():
@@ -34,7 +34,7 @@ def main():
     first = results[0]
     print(f"{first['model']}, {first['tokens']} tokens a step in documents of {first['length']}, {first['precision']}, on {first['device']}")
     print()
-    rows = [["program", "tok/s", f"{first['program']} is x times as fast", "GiB", "first loss", "first gradient norm"], ["---"] * 6]
+    rows = [["program", "tok/s", f"{first['program']} is x times as fast", "GiB (+ context)", "first loss", "first gradient norm"], ["---"] * 6]
     rows += [row(r, first) for r in results]
     for cells in rows:
         print("| " + " | ".join(cells) + " |")
