@@ -76,15 +76,30 @@ func (t *Thread) Do(ctx context.Context, f func(c *Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	done, err := t.do(ctx.Done(), f)
+	if !done {
+		return ctx.Err()
+	}
+	return err
+}
+
+// DoAlways is Do for work that nothing calls off.
+func (t *Thread) DoAlways(f func(c *Context) error) error {
+	_, err := t.do(nil, f)
+	return err
+}
+
+// do runs f; it reports false where stop was closed before.
+func (t *Thread) do(stop <-chan struct{}, f func(c *Context) error) (done bool, err error) {
 	work := &task{f: f, done: make(chan struct{})}
 	select {
 	case t.work <- work:
 		<-work.done
-		return work.err
+		return true, work.err
 	case <-t.ended:
-		return fault.New(fault.OutOfOrder, "the thread of %s is closed", t.device)
-	case <-ctx.Done():
-		return ctx.Err()
+		return true, fault.New(fault.OutOfOrder, "the thread of %s is closed", t.device)
+	case <-stop:
+		return false, nil
 	}
 }
 

@@ -116,7 +116,7 @@ func (g *GPU) Arch() string { return g.arch }
 
 // Do runs f where calls may touch the device.
 func (g *GPU) Do(f func() error) error {
-	return g.thread.Do(context.Background(), func(c *cuda.Context) error {
+	return g.thread.DoAlways(func(c *cuda.Context) error {
 		g.context = c
 		return f()
 	})

@@ -60,22 +60,7 @@ func (b base) inWidth(k int) int            { return b.e.g.Values[b.node.Inputs[
 func (b base) outWidth() int                { return b.e.g.Values[b.node.Outputs[0]].Width }
 func (b base) inType(k int) device.Type     { return b.e.typeOf(b.node.Inputs[k]) }
 func (b base) outType() device.Type         { return b.e.typeOf(b.node.Outputs[0]) }
-func (b base) wants(input int) bool         { return b.gradientOf(input) != nil }
 func (b base) trained(p graph.ParamID) bool { return b.paramGradient(p) != nil }
-
-// gradientOf is the gradient of an input in the backward step, nil where none is
-// wanted.
-func (b base) gradientOf(input int) *diff.InputGradient {
-	if b.step == nil {
-		return nil
-	}
-	for i := range b.step.Inputs {
-		if b.step.Inputs[i].Input == input {
-			return &b.step.Inputs[i]
-		}
-	}
-	return nil
-}
 
 // paramGradient is the gradient of a parameter in the backward step, or nil.
 func (b base) paramGradient(id graph.ParamID) *diff.ParamGradient {

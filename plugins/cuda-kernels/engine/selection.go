@@ -143,15 +143,6 @@ func (x *selection) trunkStep(s diff.Step) float64 {
 	return x.costs.step(s)
 }
 
-// seconds is the time of a micro-batch under a schedule.
-func (x *selection) seconds(s *diff.Schedule) float64 {
-	total := 0.0
-	for _, step := range s.Steps {
-		total += x.trunkStep(step)
-	}
-	return total
-}
-
 // peak is the least memory that a schedule's activations can be laid out in.
 func (x *selection) peak(s *diff.Schedule) int64 {
 	buffers := live.Buffers(s)
