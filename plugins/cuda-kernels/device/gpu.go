@@ -31,6 +31,7 @@ type GPU struct {
 	ContextBytes int64
 	Driver       dl.Version
 
+	freeAtOpen int64
 	finder   *dl.Finder
 	thread   *cuda.Thread
 	context  *cuda.Context // of the thread, within Do
@@ -104,7 +105,7 @@ func (g *GPU) openCompiler() error {
 
 func (g *GPU) measureContext() error {
 	free, total, err := g.context.MemInfo()
-	g.ContextBytes = total - free
+	g.ContextBytes, g.freeAtOpen = total-free, free
 	return err
 }
 
@@ -141,6 +142,13 @@ func (g *GPU) AllocHost(bytes int64) (*cuda.HostMemory, error) { return g.contex
 func (g *GPU) FreeMemory() (int64, error) {
 	free, _, err := g.context.MemInfo()
 	return free, err
+}
+
+// TakenMemory is how far the device's free memory fell since the GPU was opened, and what
+// the driver took then. What other processes do shows in it. Within Do.
+func (g *GPU) TakenMemory() (int64, error) {
+	free, err := g.FreeMemory()
+	return g.freeAtOpen - free + g.ContextBytes, err
 }
 
 // Compile compiles the sources of a set, several at once, or takes them from the

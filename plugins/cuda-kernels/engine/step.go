@@ -143,6 +143,7 @@ func (e *Engine) lossOf(i int) device.Pointer { return e.at(e.lossSpan).Offset(4
 func (e *Engine) finish(p *pendingStep) (*kernels.StepResult, error) {
 	r := p.result
 	var shares map[string]float64
+	var taken int64
 	err := e.do(func() error {
 		if err := p.copy.ended.Synchronize(); err != nil {
 			return err
@@ -151,6 +152,9 @@ func (e *Engine) finish(p *pendingStep) (*kernels.StepResult, error) {
 		r.Seconds = float64(ms) / 1e3
 		if err == nil && e.clock != nil {
 			shares, err = e.clock.seconds()
+		}
+		if err == nil {
+			taken, err = e.gpu.TakenMemory()
 		}
 		return err
 	})
@@ -163,7 +167,8 @@ func (e *Engine) finish(p *pendingStep) (*kernels.StepResult, error) {
 	}
 	r.Loss, r.BatchLosses = p.copy.losses(p.microBatches)
 	r.GradNorm = state.Norm
-	r.Metrics = map[string]float64{"memory/planned_bytes": float64(e.totalBytes())}
+	// All that a run takes it takes at its start: what is taken now is the most.
+	r.Metrics = map[string]float64{"memory/planned_bytes": float64(e.totalBytes()), "memory/peak_bytes": float64(taken)}
 	for family, seconds := range shares {
 		r.Metrics["time/"+family] = seconds
 	}
