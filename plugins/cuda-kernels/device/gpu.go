@@ -32,12 +32,12 @@ type GPU struct {
 	Driver       dl.Version
 
 	freeAtOpen int64
-	finder   *dl.Finder
-	thread   *cuda.Thread
-	context  *cuda.Context // of the thread, within Do
-	compiler *nvrtc.Compiler
-	arch     string
-	cache    *nvrtc.Cache
+	finder     *dl.Finder
+	thread     *cuda.Thread
+	context    *cuda.Context // of the thread, within Do
+	compiler   *nvrtc.Compiler
+	arch       string
+	cache      *nvrtc.Cache
 }
 
 // Open opens a GPU. The error is fault.Unsupported where there is none, or a library
