@@ -27,7 +27,6 @@ type backend struct {
 // block is the plugin's block in a run file.
 type block struct {
 	GPUs             []string `config:"gpus"`
-	MemoryLimit      string   `config:"memory_limit"`
 	Recompute        string   `config:"recompute"`
 	Offload          bool     `config:"offload"`
 	Profile          bool     `config:"profile"`
@@ -38,7 +37,6 @@ type block struct {
 func schema() config.Schema {
 	return config.Schema{Attributes: []config.Attribute{
 		{Name: "gpus", Type: config.ListOf(config.String), Doc: "Which GPU: its index among those that CUDA_VISIBLE_DEVICES leaves, or its UUID. By default the first. One run trains on one GPU."},
-		{Name: "memory_limit", Type: config.Of(config.String), Doc: "The most of the GPU's memory to plan for, such as \"24GiB\"; by default what is free."},
 		{
 			Name: "recompute", Type: config.Of(config.String), Default: engine.RecomputeAuto,
 			OneOf: []string{engine.RecomputeAuto, engine.RecomputeNone, engine.RecomputeLayers},
@@ -81,16 +79,10 @@ func options(req *kernels.BindRequest) (engine.Options, device.Options, error) {
 	case settings.MicroBatchTokens < 0 || settings.MicroBatchTokens > 1<<24:
 		return o, gpu, config.Errorf([]string{"micro_batch_tokens"}, "%d tokens", settings.MicroBatchTokens)
 	}
-	var err error
-	if o.MemoryBytes, err = config.ParseBytes(settings.MemoryLimit); err != nil {
-		return o, gpu, config.Errorf([]string{"memory_limit"}, "%v", err)
-	}
+	o.MemoryBytes = req.Limits.MemoryBytes
 	// A run that goes on keeps its micro-batches, by which sums are cut.
 	if n := engine.PreviousTokens(req.Previous); n > 0 && o.MicroBatch == 0 {
 		o.MicroBatch = n
-	}
-	if l := req.Limits.MemoryBytes; l > 0 && (o.MemoryBytes == 0 || l < o.MemoryBytes) {
-		o.MemoryBytes = l
 	}
 	return o, gpu, nil
 }
