@@ -167,7 +167,8 @@ func TestBadFiles(t *testing.T) {
 				t.Fatal("it was taken")
 			}
 			var text bytes.Buffer
-			if err := diags.Write(&text, 100, false); err != nil {
+			// Not wrapped: where lines break hangs on the length of paths.
+			if err := diags.Write(&text, 0, false); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, path+".want", text.Bytes())
