@@ -171,9 +171,10 @@ func TestTrainThatGoesWrong(t *testing.T) {
 }
 
 func TestTrainIsCancelled(t *testing.T) {
-	ended := make(chan error, 1)
+	begun, ended := make(chan struct{}), make(chan error, 1)
 	c := dial(t, &recorder{train: func(ctx context.Context, next func() (*kernels.Step, error), _ func(*kernels.StepResult) error) error {
 		_, _ = next()
+		close(begun)
 		<-ctx.Done()
 		ended <- ctx.Err()
 		return ctx.Err()
@@ -183,6 +184,7 @@ func TestTrainIsCancelled(t *testing.T) {
 	err := c.Train(ctx, func() (*kernels.Step, error) {
 		step, err := steps()
 		if step.Number == 2 {
+			<-begun // a call that is cancelled before it arrives begins nothing
 			cancel()
 		}
 		return step, err
