@@ -198,6 +198,9 @@ func (k *kernelsKit) rounded(c *check, f *fixture, change func(*kernels.BindRequ
 	return k.loadReference(c, refbackend.NewRounded(), f, change)
 }
 
+// rounds reports whether the run's precision rounds more than limits leave room for.
+func (k *kernelsKit) rounds() bool { return k.precision == "bf16" || k.precision == "fp16" }
+
 // roundingAllowed is how many times the rounding of the reference a plugin may be off:
 // it rounds in other places, and each rounding may go either way.
 const roundingAllowed = 4

@@ -47,6 +47,7 @@ func (p part) class(g *graph.Graph) string {
 // tell. A contribution too small to matter, such as that of a query that sees one
 // key alone, is left out, and counted.
 func TestFlippedSigns(t *testing.T) {
+	long(t)
 	const enough, most = 25, 400
 	rng := rand.New(rand.NewPCG(7, 77))
 	caught, small := map[string]int{}, map[string]int{}
@@ -139,6 +140,7 @@ func nearly(a, b map[graph.ParamID][]float64) bool {
 // TestBrokenSchedules leaves out, or adds, one thing that a schedule says, for each
 // thing, and expects the check to tell.
 func TestBrokenSchedules(t *testing.T) {
+	long(t)
 	const enough, most = 50, 400
 	rng := rand.New(rand.NewPCG(8, 88))
 	caught, small := map[string]int{}, map[string]int{}
@@ -180,4 +182,13 @@ func (s *subject) attempt(schedule *schedule) (gradients map[graph.ParamID][]flo
 		}
 	}()
 	return s.gradients(schedule)
+}
+
+// long leaves a test out of short runs, such as those under the race detector, which
+// finds nothing in a single goroutine.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 }
