@@ -62,10 +62,10 @@ generate: ## generated code, docs and assembly
 	$(GO) generate ./...
 
 .PHONY: cross
-cross: ## the host and the plugins for every platform they are for
-	for os in linux darwin; do for arch in amd64 arm64; do \
-	  echo $$os/$$arch; GOOS=$$os GOARCH=$$arch $(GO) build -o /dev/null ./host/... ./sdk/... ./plugins/... || exit 1; \
-	done; done
+cross: ## the host and the plugins for the other platforms they are for
+	for platform in linux/arm64 darwin/amd64 darwin/arm64; do \
+	  echo $$platform; GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) build -o /dev/null ./host/... ./sdk/... ./plugins/... || exit 1; \
+	done
 
 .PHONY: help
 help:
