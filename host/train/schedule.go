@@ -23,17 +23,19 @@ func WarmupSteps(warmup float64, total int64) int64 {
 // At is the learning rate of a step, counted from 1. It is above 0 at every step.
 func (s Schedule) At(step int64) float64 {
 	if step <= s.Warmup {
-		return s.Rate * float64(step) / float64(s.Warmup)
+		return s.Rate * (float64(step) / float64(s.Warmup))
 	}
 	if s.Kind == "constant" {
 		return s.Rate
 	}
 	// The first step after the warm-up has the whole rate; zero would be reached
 	// one step after the last.
-	progress := float64(step-1-s.Warmup) / float64(max(1, s.Total-s.Warmup))
-	progress = min(progress, 1)
+	left := float64(s.Total-step+1) / float64(max(1, s.Total-s.Warmup))
+	left = min(max(left, 0), 1)
 	if s.Kind == "cosine" {
-		return s.Rate * 0.5 * (1 + math.Cos(math.Pi*progress))
+		// (1 + cos π(1−left))/2, written so that it does not come to zero by rounding.
+		root := math.Sin(math.Pi / 2 * left)
+		return s.Rate * root * root
 	}
-	return s.Rate * (1 - progress)
+	return s.Rate * left
 }
