@@ -112,7 +112,9 @@ func TestDeathInAStream(t *testing.T) {
 		if exited := exitedError(t, err); exited.Cause != "panic: illegal address" {
 			t.Errorf("got %v", err)
 		}
-		if reported != 2 {
+		// The plugin was given its third step after the first was reported; the report of
+		// the second may have died with it.
+		if reported < 1 || reported > 2 {
 			t.Errorf("%d steps were reported", reported)
 		}
 	})
