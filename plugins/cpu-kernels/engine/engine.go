@@ -8,7 +8,7 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/kernels"
-	"github.com/honeml/hone/sdk/kernels/generation"
+	"github.com/honeml/hone/sdk/kernels/facts"
 )
 
 // An Engine is a Graph bound to this machine. Its methods are called from one
@@ -122,11 +122,7 @@ func (e *Engine) check() error {
 func (e *Engine) kernels(full *diff.Schedule) ([]kernel, error) {
 	steps := make([]*diff.Step, len(e.g.Nodes))
 	if full != nil {
-		for i := range full.Steps {
-			if s := &full.Steps[i]; s.Kind == diff.Backward {
-				steps[s.Node] = s
-			}
-		}
+		steps = full.BackwardSteps()
 	}
 	out := make([]kernel, len(e.g.Nodes))
 	for i, n := range e.g.Nodes {
@@ -172,36 +168,12 @@ func (e *Engine) scratch(n int) []float32 {
 // release gives scratch memory back.
 func (e *Engine) release(s []float32) { e.free = append(e.free, s[:cap(s)]) }
 
-// checkBatch refuses a micro-batch that the plan has no room for.
-func (e *Engine) checkBatch(b *graph.Batch) error {
-	if err := b.Validate(e.vocabulary()); err != nil {
-		return fault.New(fault.BadInput, "%w", err)
-	}
-	if n := b.Tokens(); n == 0 || n > e.layout.tokens {
-		return fault.New(fault.BadInput, "a micro-batch of %d tokens; the plan has room for %d", n, e.layout.tokens)
-	}
-	return nil
-}
-
 // vocabulary is the number of ids that can be embedded and predicted.
-func (e *Engine) vocabulary() int { return generation.Vocabulary(e.g) }
+func (e *Engine) vocabulary() int { return facts.Vocabulary(e.g) }
 
 func (e *Engine) loaded() error {
 	if e.params == nil {
 		return fault.New(fault.OutOfOrder, "Load has to come first")
 	}
 	return nil
-}
-
-// knowsAdapter checks the name of an adapter that a call asks for.
-func (e *Engine) knowsAdapter(name string) error {
-	if name == "" {
-		return nil
-	}
-	for _, p := range e.g.Params {
-		if p.Adapter == name {
-			return nil
-		}
-	}
-	return fault.New(fault.BadInput, "there is no adapter %q", name)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/facts"
 	"github.com/honeml/hone/sdk/kernels/generation"
 )
 
@@ -77,7 +78,7 @@ func (e *Engine) Generate(ctx context.Context, req *kernels.GenerateRequest, emi
 	if err := e.loaded(); err != nil {
 		return err
 	}
-	if err := e.knowsAdapter(req.Adapter); err != nil {
+	if err := facts.CheckAdapter(e.g, req.Adapter); err != nil {
 		return err
 	}
 	if err := generation.Check(req, e.phases, e.vocabulary()); err != nil {

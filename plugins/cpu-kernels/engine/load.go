@@ -2,12 +2,9 @@ package engine
 
 import (
 	"context"
-	"math"
-	"math/rand/v2"
 
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
-	"github.com/honeml/hone/sdk/graph/dropout"
 	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/kernels/initial"
 	"github.com/honeml/hone/sdk/kernels/trained"
@@ -72,7 +69,7 @@ func (l *loader) load(p *graph.Param) error {
 	m := newMatrix(rows, cols, held)
 	l.params[p.ID] = m
 	if p.Source == nil {
-		initialise(m.f32, p, l.e.settings.Seed)
+		initial.Fresh(m.f32, p, l.e.settings.Seed)
 		return nil
 	}
 	read, err := l.values.Reader(p)
@@ -104,20 +101,6 @@ func (l *loader) load(p *graph.Param) error {
 		l.progress(l.done, l.values.Elements())
 	}
 	return nil
-}
-
-// initialise fills a parameter that no checkpoint holds. The draws depend on the
-// seed and the parameter's name alone.
-func initialise(dst []float32, p *graph.Param, seed uint64) {
-	if p.Init != graph.InitKaiming {
-		return
-	}
-	key := dropout.NewKey(seed, 0, p.Name)
-	r := rand.New(rand.NewPCG(uint64(key[0]), uint64(key[1])))
-	limit := 1 / math.Sqrt(float64(p.Shape[len(p.Shape)-1]))
-	for i := range dst {
-		dst[i] = float32((2*r.Float64() - 1) * limit)
-	}
 }
 
 // allocate takes the arena and the optimizer's memory.

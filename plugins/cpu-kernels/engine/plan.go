@@ -7,10 +7,10 @@ import (
 	"runtime"
 
 	"github.com/honeml/hone/sdk/fault"
-	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/recompute"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/facts"
 )
 
 // A layout is what Bind decided.
@@ -165,7 +165,7 @@ func (e *Engine) account() {
 	}
 	e.layout.cacheTokens = e.phases.GenerateSequences * e.phases.GenerateLength
 	e.layout.scratchBytes = e.scratchEstimate()
-	e.layout.flops = e.flops()
+	e.layout.flops = facts.FLOPsPerToken(e.g, e.phases, e.settings.MaxLength)
 	e.layout.memory = []kernels.MemoryItem{
 		{Category: "weights", Bytes: weights}, {Category: "adapters", Bytes: adapters},
 		{Category: "gradients", Bytes: trained}, {Category: "optimizer", Bytes: optimizer},
@@ -189,32 +189,6 @@ func (e *Engine) scratchEstimate() int64 {
 	}
 	rows := int64(e.head.rowsAtATime())
 	return rows*int64(e.g.Vocabulary())*4*int64(1+len(e.head.Nodes)) + int64(e.layout.tokens)*int64(e.head.width)*8
-}
-
-// flops is the arithmetic of the matrix products for a token: forward, and
-// backward where the run trains.
-func (e *Engine) flops() float64 {
-	total := 0.0
-	for _, n := range e.g.Nodes {
-		switch o := n.Op.(type) {
-		case *graph.Linear:
-			w := e.g.Params[o.Weight]
-			passes := 1.0
-			if e.phases.Train {
-				passes++
-				if w.Trainable {
-					passes++
-				}
-			}
-			total += 2 * float64(w.Elements()) * passes
-			if o.Adapter != nil {
-				total += 2 * float64(o.Adapter.Rank*(w.Shape[0]+w.Shape[1])) * 3
-			}
-		case *graph.Attention:
-			total += 2 * float64(o.Heads*(o.KeyWidth+o.ValueWidth)*e.settings.MaxLength) / 2 * 3
-		}
-	}
-	return total
 }
 
 // Plan is what Bind answers.

@@ -6,6 +6,7 @@ import (
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/facts"
 	"github.com/honeml/hone/sdk/kernels/trained"
 )
 
@@ -71,20 +72,18 @@ func (e *Engine) ReadTensor(name string, kind kernels.TensorKind) ([]float32, []
 	if err := e.loaded(); err != nil {
 		return nil, nil, err
 	}
-	for _, p := range e.g.Trainable() {
-		if p.Name != name {
-			continue
-		}
-		switch kind {
-		case kernels.TensorValue:
-			return e.params[p.ID].f32, p.Shape, nil
-		case kernels.TensorGradient:
-			if e.adam.weight == 0 {
-				return nil, nil, fault.New(fault.OutOfOrder, "no step was done, so there is no gradient")
-			}
-			return e.gradientOfMean(p.ID), p.Shape, nil
-		}
-		return nil, nil, fault.New(fault.BadInput, "there is no %q of a parameter", kind)
+	p, err := facts.Trainable(e.g, name)
+	if err != nil {
+		return nil, nil, err
 	}
-	return nil, nil, fault.New(fault.BadInput, "no trainable parameter is called %q", name)
+	switch kind {
+	case kernels.TensorValue:
+		return e.params[p.ID].f32, p.Shape, nil
+	case kernels.TensorGradient:
+		if e.adam.weight == 0 {
+			return nil, nil, fault.New(fault.OutOfOrder, "no step was done, so there is no gradient")
+		}
+		return e.gradientOfMean(p.ID), p.Shape, nil
+	}
+	return nil, nil, fault.New(fault.BadInput, "there is no %q of a parameter", kind)
 }

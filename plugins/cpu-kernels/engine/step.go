@@ -9,6 +9,7 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/facts"
 )
 
 // Step does one optimizer step: every micro-batch forward and backward, the
@@ -27,7 +28,7 @@ func (e *Engine) Step(ctx context.Context, s *kernels.Step) (*kernels.StepResult
 	begun := time.Now()
 	r := &kernels.StepResult{Number: s.Number}
 	for _, b := range s.Batches {
-		if err := e.checkBatch(b); err != nil {
+		if err := facts.CheckBatch(e.g, b, e.layout.tokens); err != nil {
 			return nil, err
 		}
 		r.Weight += b.TotalWeight()
@@ -130,10 +131,10 @@ func (e *Engine) Score(ctx context.Context, adapter string, b *graph.Batch) ([]f
 	if err := e.loaded(); err != nil {
 		return nil, err
 	}
-	if err := e.knowsAdapter(adapter); err != nil {
+	if err := facts.CheckAdapter(e.g, adapter); err != nil {
 		return nil, err
 	}
-	if err := e.checkBatch(b); err != nil {
+	if err := facts.CheckBatch(e.g, b, e.layout.tokens); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {

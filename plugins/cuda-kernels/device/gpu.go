@@ -185,11 +185,7 @@ func (s Source) Request(arch string) nvrtc.Request {
 	for i, d := range s.Defines {
 		options[i] = "-D" + d
 	}
-	headers := map[string]string{HeaderName: Header}
-	for name, text := range s.Headers {
-		headers[name] = text
-	}
-	return nvrtc.Request{Name: s.Name, Source: s.Text, Headers: headers, Options: options, Arch: arch}
+	return nvrtc.Request{Name: s.Name, Source: s.Text, Headers: map[string]string{HeaderName: Header}, Options: options, Arch: arch}
 }
 
 // Load loads what Compile compiled onto the device, so that kernels can be launched.
@@ -228,9 +224,6 @@ func (g *GPU) loadKernel(module *cuda.Module, u *unit, k *Kernel) error {
 	k.function, k.parameters = function, found.Parameters
 	return nil
 }
-
-// Processors is the number of the GPU's multiprocessors, for grids that fill it.
-func (g *GPU) Processors() int { return g.Info.SMs }
 
 // NewQueue is a queue of work on a stream of its own. Within Do.
 func (g *GPU) NewQueue() (*Queue, error) {

@@ -21,8 +21,6 @@ type Source struct {
 	Name    string   // "norm.cu", in messages
 	Text    string   // its kernels are extern "C"
 	Defines []string // "WIDTH=4096"
-	// Headers are what it may include beside hone.cuh, text by name.
-	Headers map[string]string
 }
 
 func (s Source) key() string {

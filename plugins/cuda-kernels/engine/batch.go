@@ -7,14 +7,14 @@ import (
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	kernelrows "github.com/honeml/hone/plugins/cuda-kernels/rows"
-	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 )
 
 // columns is what the GPU knows of the rows of a batch: arrays of int32 [rows].
 type columns struct {
 	id, position, docStart, docEnd, sample device.Pointer
-	// first and next link the rows with the same id: rows.Chains.
+	// first and next link the rows with the same id, where an embedding is trained:
+	// rows.Chains.
 	first, next device.Pointer
 }
 
@@ -68,15 +68,17 @@ func (w *words) column(values []int32, rows int, beyond func(t int) int32) {
 func constant(v int32) func(int) int32 { return func(int) int32 { return v } }
 
 // rowsOfBatch appends the columns of a batch. Rows beyond it are documents of one
-// token with the id 0, of no sample.
-func (w *words) rowsOfBatch(b *graph.Batch, rows int) {
+// token with the id 0, of no sample. With linked, rows with the same id are linked.
+func (w *words) rowsOfBatch(b *graph.Batch, rows int, linked bool) {
 	w.column(b.ID, rows, constant(0))
 	w.column(b.Position, rows, constant(0))
 	w.column(b.DocStart, rows, func(t int) int32 { return int32(t) })
 	w.column(b.DocEnd, rows, func(t int) int32 { return int32(t + 1) })
 	w.column(b.Sample, rows, constant(-1))
 	first, next := make([]int32, rows), make([]int32, rows)
-	kernelrows.Chains(first, next, b.ID)
+	if linked {
+		kernelrows.Chains(first, next, b.ID)
+	}
 	w.column(first, rows, nil)
 	w.column(next, rows, nil)
 }
@@ -133,7 +135,7 @@ func (w *words) predictionsOf(b *graph.Batch, list []prediction, n int) {
 	column(func(p prediction) int32 { return b.Sample[p.row] }, 0)
 }
 
-// addresses are those of the arrays of rowsOfBatch at an address.
+// columnsAt are the addresses of the arrays of rowsOfBatch at an address.
 func columnsAt(at device.Pointer, rows int) columns {
 	next := func() device.Pointer {
 		p := at
@@ -165,17 +167,6 @@ func (p predictions) part(from, n int) predictions {
 // batchBytes is the memory of a batch's arrays on up to rows rows.
 func batchBytes(rows int) int64 { return int64(rows) * 4 * (columnWords + predictionWords) }
 
-// checkBatch refuses a micro-batch that the plan has no room for.
-func (e *Engine) checkBatch(b *graph.Batch) error {
-	if err := b.Validate(e.vocabulary()); err != nil {
-		return fault.New(fault.BadInput, "%w", err)
-	}
-	if n := b.Tokens(); n == 0 || n > e.layout.tokens {
-		return fault.New(fault.BadInput, "a micro-batch of %d tokens; the plan has room for %d", n, e.layout.tokens)
-	}
-	return nil
-}
-
 // upload copies a batch and its predictions to the GPU.
 func (e *Engine) upload(b *graph.Batch, list []prediction) (rows int, c columns, p predictions) {
 	rows = bucket(b.Tokens())
@@ -185,7 +176,7 @@ func (e *Engine) upload(b *graph.Batch, list []prediction) (rows int, c columns,
 	}
 	var w words
 	w.data = e.staging.next()[:0]
-	w.rowsOfBatch(b, rows)
+	w.rowsOfBatch(b, rows, e.linksRows)
 	w.predictionsOf(b, list, n)
 	e.q.At("the batch")
 	e.staging.send(e.q, e.at(e.batchSpan), w.data)

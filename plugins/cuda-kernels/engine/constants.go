@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
-	"github.com/honeml/hone/sdk/weights/halffloat"
 )
 
 // constants are numbers of the Graph that kernels read, such as RoPE's frequencies.
@@ -38,7 +37,7 @@ func (c *constants) layOut(a *arena) {
 func (e *Engine) uploadConstants() {
 	for i, v := range e.constants.values {
 		data := make([]byte, 4*len(v))
-		halffloat.EncodeFloat32(data, v)
+		device.Float32.Encode(data, v)
 		e.q.Upload(e.constantAt(i), data)
 	}
 }

@@ -28,13 +28,13 @@ type costs struct {
 
 func (k costs) bytes(v graph.ValueID) float64 { return float64(k.e.valueBytes(v, k.rows)) }
 
-// step is the seconds of a step of a schedule.
+// step is the seconds of a step of the trunk's schedule.
 func (k costs) step(s diff.Step) float64 {
 	switch s.Kind {
 	case diff.Forward:
-		return k.forward(s.Node)
+		return k.forward(k.e.head.TrunkNodes[s.Node])
 	case diff.Backward:
-		return k.backward(s.Node)
+		return k.backward(k.e.head.TrunkNodes[s.Node])
 	case diff.Loss:
 		return k.loss()
 	}
@@ -124,11 +124,13 @@ func (k costs) link(v graph.ValueID) float64 {
 	return (k.bytes(v) + float64(k.e.auxOf(v, k.rows))) / k.e.options.Rates.Link
 }
 
-// schedule is the seconds of all steps.
+// schedule is the seconds of all steps of the trunk's schedule, without its loss.
 func (k costs) schedule(s *diff.Schedule) float64 {
 	total := 0.0
 	for _, step := range s.Steps {
-		total += k.step(step)
+		if step.Kind != diff.Loss {
+			total += k.step(step)
+		}
 	}
 	return total
 }

@@ -6,7 +6,7 @@
 // generation. [Engine.Load] takes that memory and nothing is allocated afterwards:
 // the plan is the truth.
 //
-// Each operation of the Graph has a node (linear.go, norm.go, …) that turns its
+// Each operation of the Graph has a node (node_linear.go, node_rows.go, …) that turns its
 // inputs and outputs, places in the arena, into launches of the kernel packages
 // beside this one and products of cuBLASLt. A micro-batch of T tokens runs as one of
 // rows rows, T rounded up to a bucket: the rows beyond T are documents of one token

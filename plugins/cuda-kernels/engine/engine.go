@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/loss"
@@ -11,7 +10,7 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/kernels"
-	"github.com/honeml/hone/sdk/kernels/generation"
+	"github.com/honeml/hone/sdk/kernels/facts"
 )
 
 // An Engine is a Graph bound to a GPU. Its methods are called from one goroutine at
@@ -30,6 +29,8 @@ type Engine struct {
 	head  *logitsHead
 	keys  []string // modules whose dropout has a key, by index
 	loss  *loss.CrossEntropy
+
+	linksRows bool // an embedding is trained, whose gradient goes by rows with the same id
 
 	optimizer  *optimizer.Optimizer
 	constants  constants
@@ -65,7 +66,7 @@ type Engine struct {
 	clock      *clock                // nil unless Options.Profile
 	watch      func(n node, c *call) // for tests: sees what each node made in a forward pass
 	stepped    bool                  // a step was done, so there are gradients
-	weight     float64
+	weight     float64               // of the last step: what its gradients are divided by
 }
 
 // Options are the plugin's own settings, and what is known of the GPU.
@@ -76,7 +77,7 @@ type Options struct {
 	ContextBytes int64  // what the driver takes beside the arena
 	Eager        bool   // kernels are launched one by one, never as recorded graphs
 	Profile      bool   // steps report the time of each family of kernels, and run one by one
-	Offload      bool   // values may be moved to the host\'s memory
+	Offload      bool   // values may be moved to the host's memory
 	Rates        Rates  // of the GPU; zero: those of a usual one
 	SharedBytes  int    // shared memory that a block may have; 0: what all GPUs have
 	Device       kernels.Device
@@ -150,11 +151,7 @@ func (e *Engine) check() error {
 func (e *Engine) makeNodes(full *diff.Schedule) error {
 	steps := make([]*diff.Step, len(e.g.Nodes))
 	if full != nil {
-		for i := range full.Steps {
-			if s := &full.Steps[i]; s.Kind == diff.Backward {
-				steps[s.Node] = s
-			}
-		}
+		steps = full.BackwardSteps()
 	}
 	e.nodes = make([]node, len(e.g.Nodes))
 	for i, n := range e.g.Nodes {
@@ -177,26 +174,13 @@ func (e *Engine) addKey(module string) int {
 func (e *Engine) keyAt(i int) device.Pointer { return e.at(e.keySpan).Offset(int64(i) * 8) }
 
 // vocabulary is the number of ids that can be embedded and predicted.
-func (e *Engine) vocabulary() int { return generation.Vocabulary(e.g) }
+func (e *Engine) vocabulary() int { return facts.Vocabulary(e.g) }
 
 func (e *Engine) loaded() error {
 	if e.arena == 0 {
 		return fault.New(fault.OutOfOrder, "Load has to come first")
 	}
 	return nil
-}
-
-// knowsAdapter checks the name of an adapter that a call asks for.
-func (e *Engine) knowsAdapter(name string) error {
-	if name == "" {
-		return nil
-	}
-	for _, p := range e.g.Params {
-		if p.Adapter == name {
-			return nil
-		}
-	}
-	return fault.New(fault.BadInput, "there is no adapter %q", name)
 }
 
 // do runs f on the GPU's thread and answers what f or the queue came to.
@@ -208,11 +192,6 @@ func (e *Engine) do(f func() error) error {
 		}
 		return err
 	})
-}
-
-// String names what is bound, for messages.
-func (e *Engine) String() string {
-	return fmt.Sprintf("%s in %v on %s", e.g.Architecture, e.act, e.options.Device.Name)
 }
 
 // Close gives the memory back that Load took. The GPU stays open.

@@ -2,14 +2,12 @@ package engine
 
 import (
 	"context"
-	"encoding/binary"
-	"math"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/facts"
 	"github.com/honeml/hone/sdk/kernels/generation"
-	"github.com/honeml/hone/sdk/weights/halffloat"
 )
 
 // Generate continues prompts, all of them a token at a time.
@@ -17,7 +15,7 @@ func (e *Engine) Generate(ctx context.Context, req *kernels.GenerateRequest, emi
 	if err := e.loaded(); err != nil {
 		return err
 	}
-	if err := e.knowsAdapter(req.Adapter); err != nil {
+	if err := facts.CheckAdapter(e.g, req.Adapter); err != nil {
 		return err
 	}
 	if err := generation.Check(req, e.phases, e.vocabulary()); err != nil {
@@ -140,26 +138,5 @@ func (r *runner) download(n int) []float32 {
 	}
 	data := r.logits[:count*int(t.Size())]
 	e.q.Download(data, e.head.logits())
-	return widen(data, t)
-}
-
-// widen reads numbers as the GPU holds them.
-func widen(data []byte, t device.Type) []float32 {
-	out := make([]float32, len(data)/int(t.Size()))
-	if t == device.Float32 {
-		for i := range out {
-			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-		}
-		return out
-	}
-	words := make([]uint16, len(out))
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint16(data[2*i:])
-	}
-	if t == device.BFloat16 {
-		halffloat.WidenBFloat16(out, words)
-	} else {
-		halffloat.WidenFloat16(out, words)
-	}
-	return out
+	return t.Decode(data)
 }

@@ -2,9 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/binary"
-	"math"
-	"math/rand/v2"
 	"runtime"
 	"sync"
 
@@ -13,11 +10,9 @@ import (
 	"github.com/honeml/hone/plugins/cuda-kernels/dl"
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
-	"github.com/honeml/hone/sdk/graph/dropout"
 	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/kernels/initial"
 	"github.com/honeml/hone/sdk/kernels/trained"
-	"github.com/honeml/hone/sdk/weights/halffloat"
 )
 
 // Load takes the memory that the plan lays out, compiles the kernels and reads the
@@ -170,7 +165,7 @@ func (l *loader) reader(p *graph.Param) (initial.Reader, error) {
 		return l.values.Reader(p)
 	}
 	fresh := make([]float32, p.Elements())
-	initialise(fresh, p, l.e.settings.Seed)
+	initial.Fresh(fresh, p, l.e.settings.Seed)
 	return func(dst []float32, from int) error {
 		copy(dst, fresh[from:])
 		return nil
@@ -197,7 +192,7 @@ func (l *loader) part(at device.Pointer, t device.Type, from, count int, read in
 			begin, end := i*piece, min(count, (i+1)*piece)
 			numbers := make([]float32, end-begin)
 			if errs[i] = read(numbers, from+begin); errs[i] == nil {
-				encode(buffer[int64(begin)*t.Size():int64(end)*t.Size()], numbers, t)
+				t.Encode(buffer[int64(begin)*t.Size():int64(end)*t.Size()], numbers)
 			}
 		})
 	}
@@ -211,35 +206,4 @@ func (l *loader) part(at device.Pointer, t device.Type, from, count int, read in
 		l.staging.send(l.e.q, at, buffer)
 		return nil
 	})
-}
-
-// encode writes numbers in a type, as the GPU holds them.
-func encode(dst []byte, numbers []float32, t device.Type) {
-	if t == device.Float32 {
-		halffloat.EncodeFloat32(dst, numbers)
-		return
-	}
-	words := make([]uint16, len(numbers))
-	if t == device.BFloat16 {
-		halffloat.NarrowBFloat16(words, numbers)
-	} else {
-		halffloat.NarrowFloat16(words, numbers)
-	}
-	for i, w := range words {
-		binary.LittleEndian.PutUint16(dst[2*i:], w)
-	}
-}
-
-// initialise fills a parameter that no checkpoint holds. The draws depend on the
-// seed and the parameter's name alone.
-func initialise(dst []float32, p *graph.Param, seed uint64) {
-	if p.Init != graph.InitKaiming {
-		return
-	}
-	key := dropout.NewKey(seed, 0, p.Name)
-	r := rand.New(rand.NewPCG(uint64(key[0]), uint64(key[1])))
-	limit := 1 / math.Sqrt(float64(p.Shape[len(p.Shape)-1]))
-	for i := range dst {
-		dst[i] = float32((2*r.Float64() - 1) * limit)
-	}
 }

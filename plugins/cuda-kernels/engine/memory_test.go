@@ -10,6 +10,7 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/facts"
 )
 
 // trainSome binds a model with random weights, does steps and gives their results, the
@@ -155,7 +156,7 @@ func BenchmarkLlama(b *testing.B) {
 				}
 			}
 			b.ReportMetric(tokens/seconds, "tok/s")
-			b.ReportMetric(tokens*e.flops()/seconds/1e12, "TFLOP/s")
+			b.ReportMetric(tokens*facts.FLOPsPerToken(e.g, e.phases, e.settings.MaxLength)/seconds/1e12, "TFLOP/s")
 			b.ReportMetric(float64(fell)/(1<<30), "GiB")
 			b.Logf("first loss %.4f, norm %.4g; last %.4f, %.4g; planned %s, by estimate %.0f tok/s", results[0].Loss/results[0].Weight, results[0].GradNorm,
 				last.Loss/last.Weight, last.GradNorm, bytesText(e.totalBytes()), 1/e.layout.seconds)

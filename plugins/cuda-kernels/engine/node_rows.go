@@ -14,6 +14,7 @@ type embedNode struct {
 }
 
 func newEmbed(b base, o *graph.Embed) *embedNode {
+	b.e.linksRows = b.e.linksRows || b.trained(o.Table)
 	return &embedNode{base: b, op: o, kernel: rows.NewEmbed(&b.e.set, b.outWidth(), b.e.matrixType(o.Table), b.outType())}
 }
 

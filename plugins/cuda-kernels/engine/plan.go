@@ -7,10 +7,10 @@ import (
 
 	"github.com/honeml/hone/plugins/cuda-kernels/optimizer"
 	"github.com/honeml/hone/sdk/fault"
-	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/recompute"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/facts"
 )
 
 // A layout is what Bind decided.
@@ -18,7 +18,8 @@ type layout struct {
 	tokens    int    // the most of a micro-batch
 	recompute string // RecomputeNone, RecomputeLayers or, with measures, RecomputeAuto
 	measures  []measure
-	seconds   float64 // a token, by estimate
+	schedule  *diff.Schedule // the trunk's, with the measures; nil without any
+	seconds   float64        // a token, by estimate
 }
 
 // bound is the plan as checkpoints hold it: what decides the bits of a run. What is
@@ -112,7 +113,7 @@ func (e *Engine) layoutOf(full *diff.Schedule, tokens int) (*layout, error) {
 	n, ok := x.fit(e.options.MemoryBytes - rest)
 	// A layout takes a little more than the peak that fit goes by.
 	for step := max(1, len(x.measures)/64); ; n = min(n+step, len(x.measures)) {
-		l.measures = x.measures[:n]
+		l.measures, l.schedule = x.measures[:n], x.taken(n)
 		if err := e.layOut(full, l); err != nil {
 			return nil, err
 		}
@@ -126,14 +127,7 @@ func (e *Engine) layoutOf(full *diff.Schedule, tokens int) (*layout, error) {
 // secondsPerToken estimates the time that a token of a full micro-batch takes.
 func (e *Engine) secondsPerToken() float64 {
 	k := costs{e, bucket(e.layout.tokens)}
-	total := k.loss()
-	for _, step := range e.scheduled.Steps {
-		if step.Node >= 0 {
-			step.Node = e.head.TrunkNodes[step.Node]
-			total += k.step(step)
-		}
-	}
-	return total / float64(e.layout.tokens)
+	return (k.loss() + k.schedule(e.scheduled)) / float64(e.layout.tokens)
 }
 
 // layOut makes the programs for a layout and lays out all memory.
@@ -146,23 +140,19 @@ func (e *Engine) layOut(full *diff.Schedule, l layout) error {
 	e.makeOptimizer()
 	options := diff.Options{Adapter: e.settings.Adapter}
 	trunk := e.head.Trunk
-	trunkNodes := make([]node, len(e.head.TrunkNodes))
-	for i, n := range e.head.TrunkNodes {
-		trunkNodes[i] = e.nodes[n]
-	}
 	forward := diff.ForwardOnly(trunk, options)
-	e.training, e.scoring, e.schedule, e.scheduled = nil, e.bind(forward, trunkNodes, rows), nil, forward
+	e.training, e.scoring, e.schedule, e.scheduled = nil, e.bind(forward, rows), nil, forward
 	size := e.scoring.size
 	if full != nil {
 		s, err := diff.Differentiate(trunk, options)
 		if err != nil {
 			s = forward // nothing below the head is trained
 		} else {
-			s.Keeps = keeps(trunkNodes)
+			s.Keeps = e.keeps()
 			e.schedule = s
 		}
 		e.scheduled = e.keepLess(s)
-		e.training = e.bind(e.scheduled, trunkNodes, rows)
+		e.training = e.bind(e.scheduled, rows)
 		size = max(size, e.training.size)
 	}
 	e.activations = e.memory.take("activations", size)
@@ -170,11 +160,11 @@ func (e *Engine) layOut(full *diff.Schedule, l layout) error {
 	return nil
 }
 
-// keeps says which nodes keep something for their backward step.
-func keeps(nodes []node) []bool {
-	out := make([]bool, len(nodes))
-	for i, n := range nodes {
-		out[i] = n.keptBytes(1) > 0
+// keeps says which nodes of the trunk keep something for their backward step.
+func (e *Engine) keeps() []bool {
+	out := make([]bool, len(e.head.TrunkNodes))
+	for i, n := range e.head.TrunkNodes {
+		out[i] = e.nodes[n].keptBytes(1) > 0
 	}
 	return out
 }
@@ -186,8 +176,8 @@ func (e *Engine) keepLess(s *diff.Schedule) *diff.Schedule {
 		return s
 	case e.layout.recompute == RecomputeLayers:
 		return recompute.Plan(s, recompute.Layers(s.Graph))
-	case len(e.layout.measures) > 0:
-		return e.newSelection(s, bucket(e.layout.tokens)).taken(len(e.layout.measures))
+	case e.layout.schedule != nil:
+		return e.layout.schedule
 	}
 	return s
 }
@@ -225,31 +215,6 @@ func (e *Engine) makeOptimizer() {
 // totalBytes is the memory of the plan, the driver's own included.
 func (e *Engine) totalBytes() int64 { return e.memory.size + e.options.ContextBytes }
 
-// flops is the arithmetic of a token: forward, and backward where the run trains.
-func (e *Engine) flops() float64 {
-	total := 0.0
-	for _, n := range e.g.Nodes {
-		switch o := n.Op.(type) {
-		case *graph.Linear:
-			w := e.g.Params[o.Weight]
-			passes := 1.0
-			if e.phases.Train {
-				passes++
-				if w.Trainable {
-					passes++
-				}
-			}
-			total += 2 * float64(w.Elements()) * passes
-			if o.Adapter != nil {
-				total += 2 * float64(o.Adapter.Rank*(w.Shape[0]+w.Shape[1])) * 3
-			}
-		case *graph.Attention:
-			total += 2 * float64(o.Heads*(o.KeyWidth+o.ValueWidth)*e.settings.MaxLength) / 2 * 3
-		}
-	}
-	return total
-}
-
 // Plan is what Bind answers.
 func (e *Engine) Plan(previous []byte) (*kernels.Plan, error) {
 	b := e.bound()
@@ -258,7 +223,7 @@ func (e *Engine) Plan(previous []byte) (*kernels.Plan, error) {
 		return nil, err
 	}
 	p := &kernels.Plan{
-		Device: e.options.Device, MicroBatchTokens: e.layout.tokens, FLOPsPerToken: e.flops(), Bound: data,
+		Device: e.options.Device, MicroBatchTokens: e.layout.tokens, FLOPsPerToken: facts.FLOPsPerToken(e.g, e.phases, e.settings.MaxLength), Bound: data,
 		Memory: append([]kernels.MemoryItem{}, e.memory.items...), Choices: e.choices(),
 		SecondsPerStep: e.layout.seconds * float64(e.settings.TokensPerStep),
 	}

@@ -56,23 +56,28 @@ func (e *Engine) auxOf(v graph.ValueID, rows int) int64 {
 	return e.nodes[node].auxBytes(rows)
 }
 
-// bind lays out a schedule for micro-batches of up to rows rows. nodeOf has the
-// nodes of the schedule's Graph.
-func (e *Engine) bind(s *diff.Schedule, nodeOf []node, rows int) *program {
-	placed := place.Place(s)
-	sizes := make([]int64, len(placed.Buffers))
-	aux := make([]int64, len(placed.Buffers)) // where the auxiliary results begin in a buffer
-	for i, b := range placed.Buffers {
+// bufferSizes is the memory of a trunk schedule's buffers on rows rows. Auxiliary
+// results stand behind their value, aligned.
+func (e *Engine) bufferSizes(buffers []live.Buffer, rows int) []int64 {
+	sizes := make([]int64, len(buffers))
+	for i, b := range buffers {
 		if b.Value == graph.NoValue {
-			sizes[i] = align(nodeOf[b.Node].keptBytes(rows))
+			sizes[i] = align(e.nodes[e.head.TrunkNodes[b.Node]].keptBytes(rows))
 			continue
 		}
-		aux[i] = align(e.valueBytes(b.Value, rows))
-		sizes[i] = aux[i]
+		sizes[i] = align(e.valueBytes(b.Value, rows))
 		if !b.Gradient {
 			sizes[i] += align(e.auxOf(b.Value, rows))
 		}
 	}
+	return sizes
+}
+
+// bind lays out a schedule of the trunk for micro-batches of up to rows rows.
+func (e *Engine) bind(s *diff.Schedule, rows int) *program {
+	placed := place.Place(s)
+	sizes := e.bufferSizes(placed.Buffers, rows)
+	aux := func(buffer int) int64 { return align(e.valueBytes(placed.Buffers[buffer].Value, rows)) }
 	offsets, size := live.Layout(placed.Buffers, sizes, alignment)
 	offset := func(buffer int) int64 {
 		if buffer < 0 {
@@ -94,15 +99,15 @@ func (e *Engine) bind(s *diff.Schedule, nodeOf []node, rows int) *program {
 		case diff.Loss:
 		case diff.Store, diff.Stored, diff.Fetch, diff.Fetched:
 			b.value, b.in = s.Steps[i].Value, places(step.In)
-			b.aux = b.in[0] + aux[step.In[0]]
+			b.aux = b.in[0] + aux(step.In[0])
 			if step.Kind == diff.Store {
 				p.moved = append(p.moved, b.value)
 			}
 		default:
-			b.node = nodeOf[step.Node]
+			b.node = e.nodes[e.head.TrunkNodes[step.Node]]
 			b.in, b.out, b.dIn, b.dOut = places(step.In), places(step.Out), places(step.DIn), places(step.DOut)
 			if first := step.Out[0]; first >= 0 {
-				b.aux = offsets[first] + aux[first]
+				b.aux = offsets[first] + aux(first)
 			}
 		}
 		p.steps = append(p.steps, b)

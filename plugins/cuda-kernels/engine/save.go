@@ -9,8 +9,8 @@ import (
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/facts"
 	"github.com/honeml/hone/sdk/kernels/trained"
-	"github.com/honeml/hone/sdk/weights/halffloat"
 )
 
 // store is the engine's flat buffers as package trained sees them.
@@ -27,7 +27,7 @@ func (s store) Read(p *graph.Param, kind trained.Kind, at int, dst []float32) er
 
 func (s store) Write(p *graph.Param, kind trained.Kind, at int, src []float32) error {
 	data := make([]byte, 4*len(src))
-	halffloat.EncodeFloat32(data, src)
+	device.Float32.Encode(data, src)
 	return s.e.do(func() error {
 		s.e.q.At("parameter " + p.Name)
 		s.e.q.Upload(s.at(p, kind, at), data)
@@ -42,7 +42,7 @@ func (e *Engine) read(from device.Pointer, dst []float32) error {
 		e.q.Download(data, from)
 		return nil
 	})
-	copy(dst, widen(data, device.Float32))
+	copy(dst, device.Float32.Decode(data))
 	return err
 }
 
@@ -131,20 +131,18 @@ func (e *Engine) ReadTensor(name string, kind kernels.TensorKind) ([]float32, []
 	if err := e.loaded(); err != nil {
 		return nil, nil, err
 	}
-	for _, p := range e.g.Trainable() {
-		if p.Name != name {
-			continue
-		}
-		out := make([]float32, p.Elements())
-		switch kind {
-		case kernels.TensorValue:
-			return out, p.Shape, e.read(e.vector(p.ID), out)
-		case kernels.TensorGradient:
-			return out, p.Shape, e.gradientOfMean(p.ID, out)
-		}
-		return nil, nil, fault.New(fault.BadInput, "there is no %q of a parameter", kind)
+	p, err := facts.Trainable(e.g, name)
+	if err != nil {
+		return nil, nil, err
 	}
-	return nil, nil, fault.New(fault.BadInput, "no trainable parameter is called %q", name)
+	out := make([]float32, p.Elements())
+	switch kind {
+	case kernels.TensorValue:
+		return out, p.Shape, e.read(e.vector(p.ID), out)
+	case kernels.TensorGradient:
+		return out, p.Shape, e.gradientOfMean(p.ID, out)
+	}
+	return nil, nil, fault.New(fault.BadInput, "there is no %q of a parameter", kind)
 }
 
 // gradientOfMean is the gradient of the last step's mean loss, before clipping.

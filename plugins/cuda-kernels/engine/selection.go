@@ -130,34 +130,14 @@ func (x *selection) taken(n int) *diff.Schedule {
 	}
 	s := recompute.Plan(x.s, func(v graph.ValueID) bool { return x.read[v] && !drop[v] })
 	return offload.Plan(s, offload.Model{
-		Step: x.trunkStep, Copy: x.costs.link, Move: func(v graph.ValueID) bool { return move[v] },
+		Step: x.costs.step, Copy: x.costs.link, Move: func(v graph.ValueID) bool { return move[v] },
 	})
-}
-
-// trunkStep is the time of a step of the trunk's schedule, whose nodes have indices of
-// their own.
-func (x *selection) trunkStep(s diff.Step) float64 {
-	if s.Node >= 0 {
-		s.Node = x.e.head.TrunkNodes[s.Node]
-	}
-	return x.costs.step(s)
 }
 
 // peak is the least memory that a schedule's activations can be laid out in.
 func (x *selection) peak(s *diff.Schedule) int64 {
 	buffers := live.Buffers(s)
-	sizes := make([]int64, len(buffers))
-	for i, b := range buffers {
-		if b.Value == graph.NoValue {
-			sizes[i] = align(x.e.nodes[x.e.head.TrunkNodes[b.Node]].keptBytes(x.costs.rows))
-			continue
-		}
-		sizes[i] = align(x.e.valueBytes(b.Value, x.costs.rows))
-		if !b.Gradient {
-			sizes[i] += align(x.e.auxOf(b.Value, x.costs.rows))
-		}
-	}
-	return live.Peak(buffers, sizes)
+	return live.Peak(buffers, x.e.bufferSizes(buffers, x.costs.rows))
 }
 
 // fit is the least number of measures with which activations fit into limit bytes, and

@@ -10,6 +10,7 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/dropout"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/facts"
 )
 
 // A pendingStep was enqueued and its result not yet read.
@@ -72,7 +73,7 @@ func (e *Engine) checkStep(s *kernels.Step) (*kernels.StepResult, error) {
 	}
 	r := &kernels.StepResult{Number: s.Number}
 	for _, b := range s.Batches {
-		if err := e.checkBatch(b); err != nil {
+		if err := facts.CheckBatch(e.g, b, e.layout.tokens); err != nil {
 			return nil, err
 		}
 		r.Weight += b.TotalWeight()
@@ -247,10 +248,10 @@ func (e *Engine) Score(ctx context.Context, adapter string, b *graph.Batch) ([]f
 	if err := e.loaded(); err != nil {
 		return nil, err
 	}
-	if err := e.knowsAdapter(adapter); err != nil {
+	if err := facts.CheckAdapter(e.g, adapter); err != nil {
 		return nil, err
 	}
-	if err := e.checkBatch(b); err != nil {
+	if err := facts.CheckBatch(e.g, b, e.layout.tokens); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -276,7 +277,7 @@ func (e *Engine) Score(ctx context.Context, adapter string, b *graph.Batch) ([]f
 	if err != nil {
 		return nil, err
 	}
-	for i, v := range widen(data, device.Float32) {
+	for i, v := range device.Float32.Decode(data) {
 		out[list[i].row+1] = v
 	}
 	return out, nil

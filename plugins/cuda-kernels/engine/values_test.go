@@ -110,7 +110,7 @@ func bindCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string
 		default:
 			at, kind := e.target(p)
 			data := make([]byte, int64(p.Elements())*kind.Size())
-			encode(data, narrow(c.Values[p.ID]), kind)
+			kind.Encode(data, narrow(c.Values[p.ID]))
 			err = e.do(func() error { e.q.Upload(at, data); return nil })
 		}
 		if err != nil {
@@ -193,9 +193,9 @@ func compareNode(t *testing.T, e *Engine, run *interp.Run, c *graphtest.Case, n 
 			kind, count := e.typeOf(v), c.Batch.Tokens()*c.Graph.Values[v].Width*c.Graph.Values[v].Slots
 			data := make([]byte, int64(count)*kind.Size())
 			e.q.Download(data, call.out[k])
-			if d := off(widen(data, kind), run.Value(v)); !(d <= limit) {
+			if d := off(kind.Decode(data), run.Value(v)); !(d <= limit) {
 				t.Errorf("%s %s, output %d, is off by %.2g of its norm: %v, want %v\n%+v", g.Op.Name(), g.Name, k, d,
-					widen(data, kind)[:min(8, count)], run.Value(v)[:min(8, count)], g.Op)
+					kind.Decode(data)[:min(8, count)], run.Value(v)[:min(8, count)], g.Op)
 			}
 		}
 	}

@@ -91,6 +91,17 @@ type Schedule struct {
 // Kept reports whether a node leaves something for its backward step.
 func (s *Schedule) Kept(node int) bool { return s.Keeps != nil && s.Keeps[node] }
 
+// BackwardSteps are the backward steps by node; nil for a node without one.
+func (s *Schedule) BackwardSteps() []*Step {
+	out := make([]*Step, len(s.Graph.Nodes))
+	for i := range s.Steps {
+		if step := &s.Steps[i]; step.Kind == Backward {
+			out[step.Node] = step
+		}
+	}
+	return out
+}
+
 // Options say what is differentiated.
 type Options struct {
 	// Adapter names the adapter that is on; "" for none. Its parameters and the

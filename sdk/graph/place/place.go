@@ -41,10 +41,10 @@ type Program struct {
 
 // Place finds the buffers of each step.
 func Place(s *diff.Schedule) *Program {
-	p := placer{s: s, buffers: live.Buffers(s), begins: map[begin]int{}, now: map[what]int{}, keeps: map[begin]int{}, kept: map[int]int{}}
+	p := placer{s: s, buffers: live.Buffers(s), begins: map[begin]int{}, now: map[what]int{}, keeps: map[keep]int{}, kept: map[int]int{}}
 	for i, b := range p.buffers {
 		if b.Value == graph.NoValue {
-			p.keeps[begin{what{value: graph.ValueID(b.Node)}, b.From}] = i
+			p.keeps[keep{b.Node, b.From}] = i
 			continue
 		}
 		p.begins[begin{what{b.Value, b.Gradient}, b.From}] = i
@@ -86,13 +86,16 @@ type begin struct {
 	step int
 }
 
+// keep is a buffer of what a node keeps by the node and the step that begins it.
+type keep struct{ node, step int }
+
 type placer struct {
 	s       *diff.Schedule
 	buffers []live.Buffer
 	begins  map[begin]int
-	now     map[what]int  // the buffer that holds it at this step
-	keeps   map[begin]int // what nodes keep: by node, in the value's place
-	kept    map[int]int   // the buffer of what a node keeps at this step
+	now     map[what]int // the buffer that holds it at this step
+	keeps   map[keep]int
+	kept    map[int]int // the buffer of what a node keeps at this step
 }
 
 // define notes that step i begins a buffer, if it does.
@@ -132,7 +135,7 @@ func (p *placer) forward(step diff.Step, i int) Step {
 	for _, v := range n.Outputs {
 		p.define(v, false, i)
 	}
-	if buffer, ok := p.keeps[begin{what{value: graph.ValueID(step.Node)}, i}]; ok {
+	if buffer, ok := p.keeps[keep{step.Node, i}]; ok {
 		p.kept[step.Node] = buffer
 	}
 	return Step{Kind: diff.Forward, Node: step.Node, In: in, Out: p.values(n.Outputs), Kept: p.keptBy(step.Node)}

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/honeml/hone/sdk/fault"
-	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/kernels/sampling"
 )
@@ -80,17 +79,6 @@ func Length(req *kernels.GenerateRequest) int {
 		longest = max(longest, len(p))
 	}
 	return longest + req.MaxTokens
-}
-
-// Vocabulary is the number of ids of g that can be both embedded and predicted.
-func Vocabulary(g *graph.Graph) int {
-	n := g.Vocabulary()
-	for _, node := range g.Nodes {
-		if o, ok := node.Op.(*graph.Embed); ok {
-			n = min(n, g.Params[o.Table].Shape[0])
-		}
-	}
-	return n
 }
 
 // A sequence is a prompt and what follows it.

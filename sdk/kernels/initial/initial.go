@@ -1,6 +1,6 @@
 // Package initial gives a backend the numbers that its parameters begin with, as a
 // [kernels.LoadRequest] asks: those of weight files, or drawn ones. Parameters that
-// have no Source, which are an adapter's, are not its matter.
+// have no Source, which are an adapter's, begin as [Fresh] draws them.
 //
 // # Drawn numbers
 //

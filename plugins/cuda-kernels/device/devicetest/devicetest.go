@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
-	"github.com/honeml/hone/sdk/weights/halffloat"
 )
 
 // A Bench is a GPU for a test, and a queue that may be called anywhere.
@@ -65,7 +64,9 @@ func (b *Bench) Load(set *device.Set) {
 // freed when the test ends. It is aligned to 256 bytes.
 func (b *Bench) Upload(t device.Type, numbers []float32) device.Pointer {
 	b.Helper()
-	return b.upload(encode(t, numbers))
+	data := make([]byte, int64(len(numbers))*t.Size())
+	t.Encode(data, numbers)
+	return b.upload(data)
 }
 
 // UploadInts copies whole numbers to memory of the GPU.
@@ -119,7 +120,7 @@ func (b *Bench) Download(p device.Pointer, t device.Type, n int) []float32 {
 	if err := b.Wait(); err != nil {
 		b.Fatal(err)
 	}
-	return decode(t, data)
+	return t.Decode(data)
 }
 
 // Seconds is the time of the GPU for f's launches, the least of a number of runs
@@ -152,42 +153,8 @@ func (b *Bench) Seconds(runs int, f func()) float64 {
 }
 
 // Round is what a number becomes when it is held in a type.
-func Round(t device.Type, x float32) float32 { return decode(t, encode(t, []float32{x}))[0] }
-
-func encode(t device.Type, numbers []float32) []byte {
-	data := make([]byte, len(numbers)*int(t.Size()))
-	if t == device.Float32 {
-		halffloat.EncodeFloat32(data, numbers)
-		return data
-	}
-	words := make([]uint16, len(numbers))
-	if t == device.BFloat16 {
-		halffloat.NarrowBFloat16(words, numbers)
-	} else {
-		halffloat.NarrowFloat16(words, numbers)
-	}
-	for i, w := range words {
-		binary.LittleEndian.PutUint16(data[2*i:], w)
-	}
-	return data
-}
-
-func decode(t device.Type, data []byte) []float32 {
-	numbers := make([]float32, len(data)/int(t.Size()))
-	if t == device.Float32 {
-		for i := range numbers {
-			numbers[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-		}
-		return numbers
-	}
-	words := make([]uint16, len(numbers))
-	for i := range words {
-		words[i] = binary.LittleEndian.Uint16(data[2*i:])
-	}
-	if t == device.BFloat16 {
-		halffloat.WidenBFloat16(numbers, words)
-	} else {
-		halffloat.WidenFloat16(numbers, words)
-	}
-	return numbers
+func Round(t device.Type, x float32) float32 {
+	data := make([]byte, t.Size())
+	t.Encode(data, []float32{x})
+	return t.Decode(data)[0]
 }
