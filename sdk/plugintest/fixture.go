@@ -135,18 +135,7 @@ func (f *fixture) write(dir string) error {
 	if f.checkpoint, err = os.MkdirTemp(dir, "model-"); err != nil {
 		return err
 	}
-	var model []namedTensor
-	for _, p := range f.graph.Params {
-		if p.Source == nil {
-			continue
-		}
-		name, shape, err := storedAs(p)
-		if err != nil {
-			return err
-		}
-		model = append(model, namedTensor{name, shape, f.values[p.ID]})
-	}
-	if err := writeTensors(filepath.Join(f.checkpoint, "model.safetensors"), model); err != nil {
+	if err := WriteCheckpoint(filepath.Join(f.checkpoint, "model.safetensors"), f.graph, f.values); err != nil {
 		return err
 	}
 	var saved []namedTensor
@@ -162,6 +151,23 @@ func (f *fixture) write(dir string) error {
 		return err
 	}
 	return writeTensors(filepath.Join(f.peft, kernels.AdapterFile), saved)
+}
+
+// WriteCheckpoint makes the safetensors file that g's sources read, each of which is one
+// whole tensor, of values by parameter.
+func WriteCheckpoint(path string, g *graph.Graph, values [][]float64) error {
+	var tensors []namedTensor
+	for _, p := range g.Params {
+		if p.Source == nil {
+			continue
+		}
+		name, shape, err := storedAs(p)
+		if err != nil {
+			return err
+		}
+		tensors = append(tensors, namedTensor{name, shape, values[p.ID]})
+	}
+	return writeTensors(path, tensors)
 }
 
 // storedAs is how a checkpoint holds a parameter whose source is one whole tensor: the

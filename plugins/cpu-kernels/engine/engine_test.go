@@ -13,10 +13,7 @@ import (
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/interp"
 	"github.com/honeml/hone/sdk/kernels"
-	"github.com/honeml/hone/sdk/weights/dtype"
-	"github.com/honeml/hone/sdk/weights/halffloat"
-	"github.com/honeml/hone/sdk/weights/safetensors"
-	"github.com/honeml/hone/sdk/weights/tensorfile"
+	"github.com/honeml/hone/sdk/plugintest"
 )
 
 // mixed is a graph with every operation, in an order that no model has.
@@ -91,7 +88,16 @@ func batch(lengths ...int) *graph.Batch {
 // into an adapter.
 func load(t *testing.T, e *Engine, params [][]float32) {
 	t.Helper()
-	path := writeCheckpoint(t, e.g, params)
+	wide := make([][]float64, len(params))
+	for i, values := range params {
+		for _, v := range values {
+			wide[i] = append(wide[i], float64(v))
+		}
+	}
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := plugintest.WriteCheckpoint(path, e.g, wide); err != nil {
+		t.Fatal(err)
+	}
 	if err := e.Load(context.Background(), &kernels.LoadRequest{Checkpoint: []string{path}}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -100,45 +106,6 @@ func load(t *testing.T, e *Engine, params [][]float32) {
 			copy(e.params[p.ID].f32, params[p.ID])
 		}
 	}
-}
-
-// writeCheckpoint writes the parameters that have a source.
-func writeCheckpoint(t *testing.T, g *graph.Graph, params [][]float32) string {
-	t.Helper()
-	var specs []tensorfile.Spec
-	for _, p := range g.Params {
-		if p.Source != nil {
-			shape := p.Shape
-			if p.Role == graph.RoleConv && len(shape) == 2 {
-				shape = []int{shape[0], 1, shape[1]}
-			}
-			specs = append(specs, tensorfile.Spec{Name: p.Name, DType: dtype.F32, Shape: shape})
-		}
-	}
-	path := filepath.Join(t.TempDir(), "model.safetensors")
-	w, err := safetensors.Create(path, specs, safetensors.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	for _, p := range g.Params {
-		if p.Source == nil {
-			continue
-		}
-		data := make([]byte, 4*len(params[p.ID]))
-		halffloat.EncodeFloat32(data, params[p.ID])
-		out, err := w.Tensor(p.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := out.Write(data); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 func norm(x []float64) float64 {

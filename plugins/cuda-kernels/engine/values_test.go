@@ -14,10 +14,7 @@ import (
 	"github.com/honeml/hone/sdk/graph/interp"
 	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/kernels/trained"
-	"github.com/honeml/hone/sdk/weights/dtype"
-	"github.com/honeml/hone/sdk/weights/halffloat"
-	"github.com/honeml/hone/sdk/weights/safetensors"
-	"github.com/honeml/hone/sdk/weights/tensorfile"
+	"github.com/honeml/hone/sdk/plugintest"
 )
 
 // openGPU gives a test the first GPU, or skips it.
@@ -36,45 +33,6 @@ func openGPU(t testing.TB) *device.GPU {
 		}
 	})
 	return gpu
-}
-
-// writeCheckpoint writes the parameters that have a source.
-func writeCheckpoint(t *testing.T, c *graphtest.Case) string {
-	t.Helper()
-	var specs []tensorfile.Spec
-	for _, p := range c.Graph.Params {
-		if p.Source != nil {
-			shape := p.Shape
-			if p.Role == graph.RoleConv && len(shape) == 2 {
-				shape = []int{shape[0], 1, shape[1]}
-			}
-			specs = append(specs, tensorfile.Spec{Name: p.Name, DType: dtype.F32, Shape: shape})
-		}
-	}
-	path := filepath.Join(t.TempDir(), "model.safetensors")
-	w, err := safetensors.Create(path, specs, safetensors.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	for _, p := range c.Graph.Params {
-		if p.Source == nil {
-			continue
-		}
-		data := make([]byte, 4*p.Elements())
-		halffloat.EncodeFloat32(data, narrow(c.Values[p.ID]))
-		out, err := w.Tensor(p.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := out.Write(data); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 func narrow(x []float64) []float32 {
@@ -99,7 +57,11 @@ func bindCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Load(t.Context(), &kernels.LoadRequest{Checkpoint: []string{writeCheckpoint(t, c)}}, gpu, nil); err != nil {
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := plugintest.WriteCheckpoint(path, c.Graph, c.Values); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Load(t.Context(), &kernels.LoadRequest{Checkpoint: []string{path}}, gpu, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range c.Graph.Params {
