@@ -66,7 +66,7 @@ func (c *client) Load(ctx context.Context, req *LoadRequest, progress func(done,
 	if err != nil {
 		return wire.FromStatus(err)
 	}
-	return drain(stream, func(p *pb.LoadProgress) error {
+	return drain(ctx, stream, func(p *pb.LoadProgress) error {
 		if progress != nil {
 			progress(p.GetDoneBytes(), p.GetTotalBytes())
 		}
@@ -75,8 +75,13 @@ func (c *client) Load(ctx context.Context, req *LoadRequest, progress func(done,
 }
 
 // drain gives each message of a stream to f, until the stream or f ends it.
-func drain[M any](stream grpc.ServerStreamingClient[M], f func(*M) error) error {
+func drain[M any](ctx context.Context, stream grpc.ServerStreamingClient[M], f func(*M) error) error {
 	for {
+		// The plugin sends ahead: what arrived before the call was cancelled would come
+		// to its end.
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -210,7 +215,7 @@ func (c *client) Score(ctx context.Context, req *ScoreRequest, emit func([]float
 	if err != nil {
 		return wire.FromStatus(err)
 	}
-	return drain(stream, func(r *pb.ScoreResult) error { return emit(r.GetLogProbs()) })
+	return drain(ctx, stream, func(r *pb.ScoreResult) error { return emit(r.GetLogProbs()) })
 }
 
 func (c *client) Generate(ctx context.Context, req *GenerateRequest, emit func(Token) error) error {
@@ -227,7 +232,7 @@ func (c *client) Generate(ctx context.Context, req *GenerateRequest, emit func(T
 	if err != nil {
 		return wire.FromStatus(err)
 	}
-	return drain(stream, func(t *pb.GeneratedToken) error {
+	return drain(ctx, stream, func(t *pb.GeneratedToken) error {
 		return emit(Token{Sequence: int(t.GetSequence()), ID: t.GetId(), LogProb: t.GetLogProb(), Finish: t.GetFinish()})
 	})
 }
@@ -248,7 +253,7 @@ func (c *client) ReadTensor(ctx context.Context, req *ReadTensorRequest, emit fu
 		return nil, wire.FromStatus(err)
 	}
 	var shape []int
-	err = drain(stream, func(p *pb.TensorPart) error {
+	err = drain(ctx, stream, func(p *pb.TensorPart) error {
 		for _, d := range p.GetShape() {
 			shape = append(shape, int(d))
 		}

@@ -193,3 +193,21 @@ func TestTrainIsCancelled(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestNothingComesAfterACancel: a plugin may have sent all that there is by the time
+// that the call is cancelled.
+func TestNothingComesAfterACancel(t *testing.T) {
+	c := dial(t, &recorder{tokens: make([]kernels.Token, 20)})
+	for range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		got := 0
+		err := c.Generate(ctx, &kernels.GenerateRequest{}, func(kernels.Token) error {
+			got++
+			cancel()
+			return nil
+		})
+		if got != 1 || !errors.Is(err, context.Canceled) {
+			t.Fatalf("%d tokens, and %v", got, err)
+		}
+	}
+}
