@@ -35,7 +35,7 @@ func Train(ctx context.Context, b kernels.Backend, bind *kernels.BindRequest, wo
 	}
 	m.result.LoadSeconds = time.Since(begun).Seconds()
 	m.last = time.Now()
-	words, sample, number := vocabulary(bind.Graph), int32(0), int64(0)
+	words, sample, number := bind.Graph.IDs(), int32(0), int64(0)
 	err = b.Train(ctx, func() (*kernels.Step, error) {
 		if number == m.total() {
 			return nil, io.EOF

@@ -8,7 +8,6 @@ import (
 
 	"github.com/honeml/hone/host/data"
 	"github.com/honeml/hone/sdk/fault"
-	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
 )
 
@@ -86,15 +85,4 @@ func (w Work) step(number int64, vocabulary, microBatch int, sample *int32) *ker
 		Number: number, LearningRate: learningRate, Objective: kernels.CrossEntropy,
 		Batches: data.Pack(w.documents(number, vocabulary, sample), microBatch, true),
 	}
-}
-
-// vocabulary is how many ids both the embeddings and the logits have.
-func vocabulary(g *graph.Graph) int {
-	n := g.Vocabulary()
-	for _, node := range g.Nodes {
-		if e, ok := node.Op.(*graph.Embed); ok {
-			n = min(n, g.Params[e.Table].Shape[0])
-		}
-	}
-	return n
 }

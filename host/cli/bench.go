@@ -233,12 +233,7 @@ func (f benchFlags) run(work bench.Work) (*runfile.Run, error) {
 
 // block is what the plugin is told: what flags ask for, as far as its schema has it.
 func (f benchFlags) block(k *selected) (map[string]any, error) {
-	out := map[string]any{}
-	for _, a := range k.description.Schema.Attributes {
-		if a.Default != nil {
-			out[a.Name] = a.Default
-		}
-	}
+	out := k.description.Schema.Defaults()
 	if f.profile && k.description.Schema.Attribute("profile") != nil {
 		out["profile"] = true
 	}

@@ -102,12 +102,7 @@ func (k *selected) replace(ctx context.Context, why error) error {
 	}
 	k.note = fmt.Sprintf("the GPU is not used: %s; training on the CPU (hone doctor says more)", strings.ReplaceAll(why.Error(), "\n", "; "))
 	k.plugin, k.description = p, d
-	*k.block = runfile.PluginBlock{Kind: runfile.KindKernels, Name: cpuKernels, Values: map[string]any{}}
-	for _, a := range d.Schema.Attributes {
-		if a.Default != nil {
-			k.block.Values[a.Name] = a.Default
-		}
-	}
+	*k.block = runfile.PluginBlock{Kind: runfile.KindKernels, Name: cpuKernels, Values: d.Schema.Defaults()}
 	return nil
 }
 

@@ -77,6 +77,17 @@ func (s Schema) Attribute(name string) *Attribute {
 	return nil
 }
 
+// Defaults are the values of the attributes that have a default.
+func (s Schema) Defaults() map[string]any {
+	out := map[string]any{}
+	for _, a := range s.Attributes {
+		if a.Default != nil {
+			out[a.Name] = a.Default
+		}
+	}
+	return out
+}
+
 // Validate reports what is wrong with the schema itself: names that are empty,
 // doubled or no HCL identifiers, unknown kinds, lists and maps without a type of
 // elements, defaults of the wrong kind, OneOf or Path for what is no string,

@@ -117,6 +117,18 @@ func (g *Graph) Value(id ValueID) *Value { return g.Values[id] }
 // Vocabulary is the width of the logits.
 func (g *Graph) Vocabulary() int { return g.Values[g.Logits].Width }
 
+// IDs is the number of token ids that can be both embedded and predicted: those below
+// it stand in micro-batches and prompts.
+func (g *Graph) IDs() int {
+	n := g.Vocabulary()
+	for _, node := range g.Nodes {
+		if o, ok := node.Op.(*Embed); ok {
+			n = min(n, g.Params[o.Table].Shape[0])
+		}
+	}
+	return n
+}
+
 // Linears are the indices of the nodes that are linears, in order.
 func (g *Graph) Linears() []int {
 	var out []int

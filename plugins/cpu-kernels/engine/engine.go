@@ -8,7 +8,6 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/kernels"
-	"github.com/honeml/hone/sdk/kernels/facts"
 )
 
 // An Engine is a Graph bound to this machine. Its methods are called from one
@@ -167,9 +166,6 @@ func (e *Engine) scratch(n int) []float32 {
 
 // release gives scratch memory back.
 func (e *Engine) release(s []float32) { e.free = append(e.free, s[:cap(s)]) }
-
-// vocabulary is the number of ids that can be embedded and predicted.
-func (e *Engine) vocabulary() int { return facts.Vocabulary(e.g) }
 
 func (e *Engine) loaded() error {
 	if e.params == nil {

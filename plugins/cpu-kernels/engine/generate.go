@@ -81,11 +81,11 @@ func (e *Engine) Generate(ctx context.Context, req *kernels.GenerateRequest, emi
 	if err := facts.CheckAdapter(e.g, req.Adapter); err != nil {
 		return err
 	}
-	if err := generation.Check(req, e.phases, e.vocabulary()); err != nil {
+	if err := generation.Check(req, e.phases, e.g.IDs()); err != nil {
 		return err
 	}
 	r := runner{e: e, adapter: req.Adapter, cache: e.newCache(len(req.Prompts), generation.Length(req))}
-	return generation.Run(ctx, r, req, e.layout.tokens, e.vocabulary(), emit)
+	return generation.Run(ctx, r, req, e.layout.tokens, e.g.IDs(), emit)
 }
 
 // A runner runs rows of sequences whose earlier tokens are in its cache.

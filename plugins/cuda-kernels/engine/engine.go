@@ -10,7 +10,6 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/kernels"
-	"github.com/honeml/hone/sdk/kernels/facts"
 )
 
 // An Engine is a Graph bound to a GPU. Its methods are called from one goroutine at
@@ -172,9 +171,6 @@ func (e *Engine) addKey(module string) int {
 
 // keyAt is where the GPU finds a key.
 func (e *Engine) keyAt(i int) device.Pointer { return e.at(e.keySpan).Offset(int64(i) * 8) }
-
-// vocabulary is the number of ids that can be embedded and predicted.
-func (e *Engine) vocabulary() int { return facts.Vocabulary(e.g) }
 
 func (e *Engine) loaded() error {
 	if e.arena == 0 {

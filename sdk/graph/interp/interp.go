@@ -50,7 +50,7 @@ type Run struct {
 // New prepares a run. The batch has to fit the Graph's vocabulary and the
 // parameters their shapes; those of adapters that are off are not asked for.
 func New(g *graph.Graph, params Params, batch *graph.Batch, o Options) (*Run, error) {
-	if err := batch.Validate(vocabulary(g)); err != nil {
+	if err := batch.Validate(g.IDs()); err != nil {
 		return nil, err
 	}
 	for _, p := range g.Params {
@@ -98,17 +98,6 @@ func (r *Run) reset() {
 	r.gradients = make([][]float64, len(r.g.Values))
 	r.paramGrad = map[graph.ParamID][]float64{}
 	r.loss, r.logProbs = 0, nil
-}
-
-// vocabulary is the number of ids that the embeddings and the logits take.
-func vocabulary(g *graph.Graph) int {
-	n := g.Vocabulary()
-	for _, node := range g.Nodes {
-		if e, ok := node.Op.(*graph.Embed); ok {
-			n = min(n, g.Params[e.Table].Shape[0])
-		}
-	}
-	return n
 }
 
 // Forward computes all values and returns the logits, [T, vocabulary]. A value

@@ -9,21 +9,10 @@ import (
 	"github.com/honeml/hone/sdk/kernels"
 )
 
-// Vocabulary is the number of ids of g that can be both embedded and predicted.
-func Vocabulary(g *graph.Graph) int {
-	n := g.Vocabulary()
-	for _, node := range g.Nodes {
-		if o, ok := node.Op.(*graph.Embed); ok {
-			n = min(n, g.Params[o.Table].Shape[0])
-		}
-	}
-	return n
-}
-
 // CheckBatch refuses a micro-batch that is none, or larger than limit tokens, as
 // fault.BadInput.
 func CheckBatch(g *graph.Graph, b *graph.Batch, limit int) error {
-	if err := b.Validate(Vocabulary(g)); err != nil {
+	if err := b.Validate(g.IDs()); err != nil {
 		return fault.New(fault.BadInput, "%w", err)
 	}
 	if n := b.Tokens(); n == 0 || n > limit {

@@ -38,7 +38,7 @@ func refused(t *testing.T, err error, want string) {
 
 func TestCheckBatch(t *testing.T) {
 	g := small(t)
-	if n := facts.Vocabulary(g); n != 7 {
+	if n := g.IDs(); n != 7 {
 		t.Errorf("%d ids", n)
 	}
 	batch := func(ids ...int32) *graph.Batch {

@@ -96,21 +96,10 @@ func (b *Backend) batchFits(batch *graph.Batch) error {
 	if batch.Tokens() > limit {
 		return fault.New(fault.BadInput, "a micro-batch of %d tokens; the plan has room for %d", batch.Tokens(), limit)
 	}
-	if err := batch.Validate(vocabulary(b.req.Graph)); err != nil {
+	if err := batch.Validate(b.req.Graph.IDs()); err != nil {
 		return fault.New(fault.BadInput, "%w", err)
 	}
 	return nil
-}
-
-// vocabulary is how many ids both the embeddings and the logits have.
-func vocabulary(g *graph.Graph) int {
-	n := g.Vocabulary()
-	for _, node := range g.Nodes {
-		if e, ok := node.Op.(*graph.Embed); ok {
-			n = min(n, g.Params[e.Table].Shape[0])
-		}
-	}
-	return n
 }
 
 // Train does the steps that next gives, one after the other.

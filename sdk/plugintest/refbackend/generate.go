@@ -81,8 +81,8 @@ func (b *Backend) generateFits(req *kernels.GenerateRequest) error {
 				i, len(p), req.MaxTokens, phases.GenerateLength)
 		}
 		for _, id := range p {
-			if id < 0 || int(id) >= vocabulary(b.req.Graph) {
-				return fault.New(fault.BadInput, "prompt %d has the id %d, the vocabulary %d entries", i, id, vocabulary(b.req.Graph))
+			if id < 0 || int(id) >= b.req.Graph.IDs() {
+				return fault.New(fault.BadInput, "prompt %d has the id %d, the vocabulary %d entries", i, id, b.req.Graph.IDs())
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func (b *Backend) continueOne(req *kernels.GenerateRequest, i int, s *sequence) 
 		return kernels.Token{}, err
 	}
 	all := logits[len(logits)-b.req.Graph.Vocabulary():]
-	id := choose(all[:vocabulary(b.req.Graph)], req, s.random)
+	id := choose(all[:b.req.Graph.IDs()], req, s.random)
 	s.ids = append(s.ids, id)
 	token := kernels.Token{Sequence: i, ID: id, LogProb: float32(all[id] - logSumExp(all))}
 	switch {
