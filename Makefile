@@ -61,6 +61,10 @@ lint: ## what CI's linter says
 generate: ## generated code, docs and assembly
 	$(GO) generate ./...
 
+.PHONY: released
+released: ## at a release: what later messages have to be compatible with
+	cd sdk/proto && $(GO) tool -modfile=../../tools/proto/go.mod buf build -o released.binpb --exclude-source-info
+
 .PHONY: cross
 cross: ## the host and the plugins for the other platforms they are for
 	for platform in linux/arm64 darwin/amd64 darwin/arm64; do \

@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/honeml/hone/plugins/internal/modeltest"
+	"github.com/honeml/hone/sdk/plugintest/modeltest"
 	"github.com/honeml/hone/sdk/model"
 	"github.com/honeml/hone/sdk/model/blocks"
 )

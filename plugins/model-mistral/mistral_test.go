@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/honeml/hone/plugins/internal/modeltest"
+	"github.com/honeml/hone/sdk/plugintest/modeltest"
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/model"
 	"github.com/honeml/hone/sdk/model/blocks"

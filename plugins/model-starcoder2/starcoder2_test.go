@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/honeml/hone/plugins/internal/modeltest"
+	"github.com/honeml/hone/sdk/plugintest/modeltest"
 	"github.com/honeml/hone/sdk/model/blocks"
 )
 

@@ -9,6 +9,7 @@ import (
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/internal/wire"
@@ -153,6 +154,9 @@ func receiveStep(stream grpc.BidiStreamingServer[pb.StepPart, pb.StepResult]) (*
 			}
 			return nil, fmt.Errorf("receiving a step: %w", err)
 		}
+		if err := wire.Known(part); err != nil {
+			return nil, fmt.Errorf("step %d: %w", part.GetStep(), err)
+		}
 		if step == nil {
 			step = &Step{Number: part.GetStep(), LearningRate: part.GetLearningRate(), Objective: part.GetObjective()}
 		}
@@ -278,6 +282,11 @@ func (s *server) Close(ctx context.Context, _ *pb.Empty) (*pb.Empty, error) {
 }
 
 func bindFromProto(m *pb.BindRequest) (*BindRequest, error) {
+	for _, part := range []proto.Message{m.GetSettings(), m.GetLimits(), m.GetPhases()} {
+		if err := wire.Known(part); err != nil {
+			return nil, err
+		}
+	}
 	g, err := wire.GraphFromProto(m.GetGraph())
 	if err != nil {
 		return nil, err

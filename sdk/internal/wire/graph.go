@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 
+	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	pb "github.com/honeml/hone/sdk/proto/hone/v1"
 )
@@ -33,12 +34,20 @@ func GraphToProto(g *graph.Graph) *pb.Graph {
 
 // GraphFromProto is the reverse of [GraphToProto]. The Graph is validated: what
 // a plugin sends is not trusted.
+//
+// A Graph that says more than this SDK knows is a fault.Unsupported.
 func GraphFromProto(m *pb.Graph) (*graph.Graph, error) {
+	if unknown := m.ProtoReflect().GetUnknown(); len(unknown) > 0 {
+		return nil, fmt.Errorf("graph: %w", newer(unknown, "it"))
+	}
 	g := &graph.Graph{
 		Architecture: m.GetArchitecture(), MaxLength: int(m.GetMaxLength()), Notes: m.GetNotes(),
 		Logits: graph.ValueID(m.GetLogits()),
 	}
 	for i, p := range m.GetParams() {
+		if err := Known(p); err != nil {
+			return nil, fmt.Errorf("graph: parameter %q: %w", p.GetName(), err)
+		}
 		source, err := SourceFromProto(p.GetSource(), 0)
 		if err != nil {
 			return nil, fmt.Errorf("graph: parameter %q: %w", p.GetName(), err)
@@ -50,6 +59,9 @@ func GraphFromProto(m *pb.Graph) (*graph.Graph, error) {
 		})
 	}
 	for i, v := range m.GetValues() {
+		if err := Known(v); err != nil {
+			return nil, fmt.Errorf("graph: value %d: %w", i, err)
+		}
 		g.Values = append(g.Values, &graph.Value{
 			ID: graph.ValueID(i), Node: int(v.GetNode()), Width: int(v.GetWidth()), Slots: int(v.GetSlots()),
 			Type: graph.ValueType(v.GetType()),
@@ -58,7 +70,10 @@ func GraphFromProto(m *pb.Graph) (*graph.Graph, error) {
 	for _, n := range m.GetNodes() {
 		op := opFromProto(n)
 		if op == nil {
-			return nil, fmt.Errorf("graph: node %q: an operation that this version of hone does not know", n.GetName())
+			return nil, fault.New(fault.Unsupported, "graph: node %q: an operation that this version of hone does not know", n.GetName()).WithHint(newerHint)
+		}
+		if err := Known(n); err != nil {
+			return nil, fmt.Errorf("graph: node %q: %w", n.GetName(), err)
 		}
 		g.Nodes = append(g.Nodes, &graph.Node{
 			Name: n.GetName(), Op: op, Inputs: fromInt64[graph.ValueID](n.GetInputs()),
@@ -116,6 +131,9 @@ func SourceToProto(s *graph.Source) *pb.Source {
 func SourceFromProto(m *pb.Source, depth int) (*graph.Source, error) {
 	if m == nil {
 		return nil, nil
+	}
+	if unknown := m.ProtoReflect().GetUnknown(); len(unknown) > 0 {
+		return nil, newer(unknown, "a source")
 	}
 	if depth > 32 {
 		return nil, fmt.Errorf("a source nested more than 32 deep")

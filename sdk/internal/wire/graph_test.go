@@ -1,14 +1,17 @@
 package wire
 
 import (
+	"errors"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
 	"github.com/honeml/hone/sdk/graph/graphtest"
@@ -97,6 +100,11 @@ func TestGraphsThatAreRefused(t *testing.T) {
 		{"a negative input", func(g *pb.Graph) { g.Nodes[1].Inputs[0] = -1 }, "-1"},
 		{"a parameter from nowhere", func(g *pb.Graph) { g.Nodes[1].GetLinear().Weight = 99 }, "98"},
 		{"a width that lies", func(g *pb.Graph) { g.Values[1].Width = 1 << 40 }, "lm_head"},
+		{"more of the graph", func(g *pb.Graph) { grow(g, 25) }, "graph: it has field 25, which this version of hone does not know"},
+		{"more of a parameter", func(g *pb.Graph) { grow(g.Params[0].Source, 30) }, `graph: parameter "embed": Source has field 30, which this version of hone does not know`},
+		{"more of a value", func(g *pb.Graph) { grow(g.Values[0], 9) }, "graph: value 0: Value has field 9, which"},
+		{"more of an operation", func(g *pb.Graph) { grow(g.Nodes[1].GetLinear(), 6) }, `graph: node "lm_head": Linear has field 6, which`},
+		{"a newer operation", func(g *pb.Graph) { g.Nodes[1].Op = nil; grow(g.Nodes[1], 22) }, `graph: node "lm_head": an operation that this version of hone does not know`},
 		{"no logits", func(g *pb.Graph) { g.Logits = 77 }, "no logits"},
 		{"nothing", func(g *pb.Graph) { proto.Reset(g) }, ""},
 	}
@@ -112,6 +120,21 @@ func TestGraphsThatAreRefused(t *testing.T) {
 	}
 	if _, err := GraphFromProto(nil); err == nil {
 		t.Error("no graph is taken for one")
+	}
+}
+
+// grow adds a field to m that only a newer SDK knows.
+func grow(m proto.Message, field protowire.Number) {
+	m.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, field, protowire.VarintType), 1))
+}
+
+// TestNewer: what says more than this SDK knows is unsupported, and says what to do.
+func TestNewer(t *testing.T) {
+	m := GraphToProto(smallGraph(t))
+	grow(m.Nodes[0], 40)
+	_, err := GraphFromProto(overTheWire(t, m))
+	if !errors.Is(err, fault.Unsupported) || fault.HintOf(err) != newerHint {
+		t.Errorf("got %v, hint %q", err, fault.HintOf(err))
 	}
 }
 

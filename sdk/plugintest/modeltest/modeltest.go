@@ -1,6 +1,11 @@
-// Package modeltest is what the tests of the model plugins share. A plugin's
+// Package modeltest is what the tests of a model plugin are made of. The plugin's
 // testdata holds small configurations, NAME.json, one for each of the forms that its
 // architectures have, and beside each the Graph that it gives, NAME.graph.
+//
+//	func TestGraphs(t *testing.T)      { modeltest.Graphs(t, falcon{}) }
+//	func TestConformance(t *testing.T) { modeltest.Conformance(t, falcon{}) }
+//	func TestFiles(t *testing.T)       { modeltest.Files(t, falcon{}) }
+//	func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, falcon{}) }
 package modeltest
 
 import (
