@@ -4,9 +4,9 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/honeml/hone/sdk/plugintest/modeltest"
 	"github.com/honeml/hone/sdk/model"
 	"github.com/honeml/hone/sdk/model/blocks"
+	"github.com/honeml/hone/sdk/plugintest/modeltest"
 )
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, exaone{}) }

@@ -4,8 +4,8 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/honeml/hone/sdk/plugintest/modeltest"
 	"github.com/honeml/hone/sdk/model/blocks"
+	"github.com/honeml/hone/sdk/plugintest/modeltest"
 )
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, lfm2{}) }

@@ -5,10 +5,10 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/honeml/hone/sdk/plugintest/modeltest"
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/model"
 	"github.com/honeml/hone/sdk/model/blocks"
+	"github.com/honeml/hone/sdk/plugintest/modeltest"
 )
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, mistral{}) }

@@ -4,10 +4,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/honeml/hone/sdk/plugintest/modeltest"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/model"
 	"github.com/honeml/hone/sdk/model/blocks"
+	"github.com/honeml/hone/sdk/plugintest/modeltest"
 )
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, phi{}) }

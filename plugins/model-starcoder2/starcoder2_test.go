@@ -3,8 +3,8 @@ package main
 import (
 	"testing"
 
-	"github.com/honeml/hone/sdk/plugintest/modeltest"
 	"github.com/honeml/hone/sdk/model/blocks"
+	"github.com/honeml/hone/sdk/plugintest/modeltest"
 )
 
 func TestGraphs(t *testing.T)      { modeltest.Graphs(t, starcoder2{}) }
