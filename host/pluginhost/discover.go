@@ -5,17 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/honeml/hone/sdk/plugin"
 )
 
-// Prefix begins the file name of every plugin; the name of its folder in the
-// source tree follows: hone-plugin-cpu-kernels, hone-plugin-model-llama,
-// hone-plugin-logger-wandb.
-const Prefix = "hone-plugin-"
+// Prefix begins the file name of every plugin.
+const Prefix = plugin.FilePrefix
 
 // A Plugin is a binary that was found.
 type Plugin struct {
@@ -134,12 +131,12 @@ func (d *Discovery) examine(dir, name string) (Plugin, bool) {
 		return Plugin{}, false
 	}
 	path := filepath.Join(dir, name)
-	p, ok := parseName(strings.TrimSuffix(strings.TrimPrefix(name, Prefix), executableSuffix))
+	kind, short, ok := plugin.ParseName(strings.TrimSuffix(strings.TrimPrefix(name, Prefix), executableSuffix))
 	if !ok {
-		d.skip(path, "no name of a plugin, which is NAME-kernels, model-NAME or logger-NAME in lower-case letters, digits, - and _")
+		d.skip(path, "no name of a plugin, which is %s", plugin.NameRule)
 		return Plugin{}, false
 	}
-	p.Path = path
+	p := Plugin{Kind: kind, Name: short, Path: path}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil && isSymlink(path):
@@ -155,21 +152,6 @@ func (d *Discovery) examine(dir, name string) (Plugin, bool) {
 		return p, true
 	}
 	return Plugin{}, false
-}
-
-var pluginName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
-
-// parseName reads the part of a file name that follows [Prefix].
-func parseName(folder string) (Plugin, bool) {
-	var p Plugin
-	if name, ok := strings.CutPrefix(folder, string(plugin.Model)+"-"); ok {
-		p = Plugin{Kind: plugin.Model, Name: name}
-	} else if name, ok := strings.CutPrefix(folder, string(plugin.Logger)+"-"); ok {
-		p = Plugin{Kind: plugin.Logger, Name: name}
-	} else if name, ok := strings.CutSuffix(folder, "-"+string(plugin.Kernels)); ok {
-		p = Plugin{Kind: plugin.Kernels, Name: name}
-	}
-	return p, pluginName.MatchString(p.Name)
 }
 
 func isSymlink(path string) bool {

@@ -12,47 +12,7 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/honeml/hone/sdk/plugin"
 )
-
-func TestParseName(t *testing.T) {
-	tests := []struct {
-		folder string
-		kind   plugin.Kind
-		name   string
-	}{
-		{"cpu-kernels", plugin.Kernels, "cpu"},
-		{"my-own_2-kernels", plugin.Kernels, "my-own_2"},
-		{"model-llama", plugin.Model, "llama"},
-		{"model-kernels", plugin.Model, "kernels"},
-		{"logger-wandb", plugin.Logger, "wandb"},
-		{"logger-x-kernels", plugin.Logger, "x-kernels"},
-		{"-kernels", "", ""},
-		{"kernels", "", ""},
-		{"model-", "", ""},
-		{"logger", "", ""},
-		{"model-Llama", "", ""},
-		{"logger-wandb.sha256", "", ""},
-		{"logger-../x", "", ""},
-		{"logger-" + strings.Repeat("x", 65), "", ""},
-		{"", "", ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.folder, func(t *testing.T) {
-			got, ok := parseName(tt.folder)
-			if ok != (tt.kind != "") {
-				t.Fatalf("got %+v, %v", got, ok)
-			}
-			if !ok {
-				return
-			}
-			if got.Kind != tt.kind || got.Name != tt.name || got.String() != tt.folder {
-				t.Errorf("got %+v, which is %s", got, got)
-			}
-		})
-	}
-}
 
 func TestSearch(t *testing.T) {
 	root := t.TempDir()

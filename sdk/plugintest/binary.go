@@ -2,7 +2,6 @@ package plugintest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -124,15 +123,10 @@ func Check(ctx context.Context, path string, o Options) (*Report, error) {
 // kindOf reads the kind off a file's name, hone-plugin-FOLDER.
 func kindOf(path string) (plugin.Kind, error) {
 	name := strings.TrimSuffix(filepath.Base(path), ".exe")
-	folder, ok := strings.CutPrefix(name, "hone-plugin-")
-	switch {
-	case !ok:
-	case strings.HasPrefix(folder, "model-"):
-		return plugin.Model, nil
-	case strings.HasPrefix(folder, "logger-"):
-		return plugin.Logger, nil
-	case strings.HasSuffix(folder, "-kernels"):
-		return plugin.Kernels, nil
+	if folder, ok := strings.CutPrefix(name, plugin.FilePrefix); ok {
+		if kind, _, ok := plugin.ParseName(folder); ok {
+			return kind, nil
+		}
 	}
-	return "", errors.New(name + " is no name of a plugin, which is hone-plugin-NAME-kernels, hone-plugin-model-NAME or hone-plugin-logger-NAME")
+	return "", fmt.Errorf("%s is no name of a plugin, which is %s and %s", name, plugin.FilePrefix, plugin.NameRule)
 }
