@@ -66,7 +66,7 @@ func (d *drawn) curve(t *testing.T, kind, precision string) []float64 {
 	s := bindIn(t, precision, &g, nil)
 	var steps []*kernels.Step
 	for i := range g.Steps {
-		steps = append(steps, g.step(i))
+		steps = append(steps, g.Step(i))
 	}
 	var losses []float64
 	for _, r := range s.train(steps...) {

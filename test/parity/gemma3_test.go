@@ -7,6 +7,7 @@ import (
 
 	"github.com/honeml/hone/host/data/tokenizer"
 	"github.com/honeml/hone/sdk/graph/adapt"
+	kit "github.com/honeml/hone/sdk/plugintest/golden"
 	"github.com/honeml/hone/sdk/weights/gguf"
 )
 
@@ -31,9 +32,9 @@ func TestGemma3(t *testing.T) {
 	}
 	b := bind(t, setup{
 		model: m, graph: marked, adapter: adapt.DefaultName, start: writeStart(t, marked), maxLength: 128,
-		optimizer: s.optimizer(), train: true,
+		optimizer: s.AdamW(), train: true,
 	})
-	within(t, "log-probabilities", b.score("", pack(s.Documents...)), slices.Concat(s.LogProbs...), logitsTolerance)
+	within(t, "log-probabilities", b.score("", kit.Pack(s.Documents...)), slices.Concat(s.LogProbs...), logitsTolerance)
 	continues(t, "the bare model", b.generate("", s.Prompts, len(s.Greedy[0])), s.Greedy)
 	for i := range s.Steps {
 		r := b.train(s.step(i))[0]
@@ -43,7 +44,7 @@ func TestGemma3(t *testing.T) {
 			t.Errorf("step %d: loss %v, gradient norm %v, want %v and %v", r.Number, r.Loss/r.Weight, r.GradNorm, s.Losses[i], s.GradNorms[i])
 		}
 	}
-	within(t, "log-probabilities after training", b.score(b.adapter, pack(s.Documents...)), slices.Concat(s.TrainedLogProbs...), logitsTolerance)
+	within(t, "log-probabilities after training", b.score(b.adapter, kit.Pack(s.Documents...)), slices.Concat(s.TrainedLogProbs...), logitsTolerance)
 }
 
 // TestGemma3Tokenizer: the tokenizer inside the file gives the ids that transformers

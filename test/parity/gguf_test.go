@@ -14,6 +14,7 @@ import (
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/model"
+	kit "github.com/honeml/hone/sdk/plugintest/golden"
 	"github.com/honeml/hone/sdk/weights"
 	"github.com/honeml/hone/sdk/weights/dtype"
 	"github.com/honeml/hone/sdk/weights/gguf"
@@ -66,7 +67,7 @@ func TestGGUF(t *testing.T) {
 			writeGGUF(t, m, path)
 			want := scoreModel(t, m, g)
 			within(t, "log-probabilities of the file", scoreModel(t, open(t, path, g.MaxLength), g), want, exactTolerance)
-			if base, ok := g.tensors["logits/base"]; ok && change.from == "" {
+			if base, ok := g.Tensors["logits/base"]; ok && change.from == "" {
 				within(t, "log-probabilities of the checkpoint", want, logProbs(base, g.Probes...), logitsTolerance)
 			}
 		})
@@ -91,7 +92,7 @@ func edit(t *testing.T, path, from, to string) {
 func scoreModel(t *testing.T, m *basemodel.Model, g *golden) []float32 {
 	t.Helper()
 	s := bind(t, setup{model: m, graph: m.Graph, maxLength: g.MaxLength})
-	return s.score("", pack(g.Probes...))
+	return s.score("", kit.Pack(g.Probes...))
 }
 
 // toGGUF asks the model plugin how a checkpoint is written.

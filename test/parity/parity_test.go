@@ -11,6 +11,7 @@ import (
 
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
+	kit "github.com/honeml/hone/sdk/plugintest/golden"
 	"github.com/honeml/hone/test/binaries"
 )
 
@@ -41,7 +42,7 @@ func bindIn(t *testing.T, precision string, g *golden, config map[string]any) *s
 	t.Helper()
 	m, marked, adapter := openCase(t, g)
 	s := setup{
-		model: m, graph: marked, adapter: adapter, maxLength: g.MaxLength, optimizer: g.optimizer(),
+		model: m, graph: marked, adapter: adapter, maxLength: g.MaxLength, optimizer: g.AdamW(),
 		precision: precision, config: config, train: true,
 	}
 	if adapter != "" {
@@ -52,13 +53,13 @@ func bindIn(t *testing.T, precision string, g *golden, config map[string]any) *s
 
 func before(t *testing.T, s *session, g *golden) {
 	s.t = t
-	if base, ok := g.tensors["logits/base"]; ok {
-		within(t, "log-probabilities of the bare model", s.score("", pack(g.Probes...)), logProbs(base, g.Probes...), logitsTolerance)
+	if base, ok := g.Tensors["logits/base"]; ok {
+		within(t, "log-probabilities of the bare model", s.score("", kit.Pack(g.Probes...)), logProbs(base, g.Probes...), logitsTolerance)
 		wholeRow(t, s, "", base, g)
 	}
 	if s.adapter != "" {
 		start := g.tensor(t, "logits/start")
-		within(t, "log-probabilities with the adapter", s.score(s.adapter, pack(g.Probes...)), logProbs(start, g.Probes...), logitsTolerance)
+		within(t, "log-probabilities with the adapter", s.score(s.adapter, kit.Pack(g.Probes...)), logProbs(start, g.Probes...), logitsTolerance)
 		wholeRow(t, s, s.adapter, start, g)
 	}
 	continues(t, "the bare model", s.generate("", g.Prompts, len(g.Greedy.Base[0])), g.Greedy.Base)
@@ -77,7 +78,7 @@ func wholeRow(t *testing.T, s *session, adapter string, logits []float32, g *gol
 		for id := from; id < min(v, from+16); id++ {
 			documents = append(documents, append(slices.Clone(probe), int32(id)))
 		}
-		batches = append(batches, pack(documents...))
+		batches = append(batches, kit.Pack(documents...))
 	}
 	all := s.score(adapter, batches...)
 	got := make([]float32, v)
@@ -98,7 +99,7 @@ func training(t *testing.T, s *session, g *golden) {
 	s.t = t
 	var steps []*kernels.Step
 	for i := range g.Steps {
-		steps = append(steps, g.step(i))
+		steps = append(steps, g.Step(i))
 	}
 	results := s.train(steps[0])
 	gradients(t, s, g)
@@ -108,8 +109,8 @@ func training(t *testing.T, s *session, g *golden) {
 	}
 	var loss, norm float64
 	for i, r := range results {
-		if r.Number != int64(i+1) || r.Weight != g.supervised(i) {
-			t.Errorf("step %d: number %d, weight %v, want %v", i+1, r.Number, r.Weight, g.supervised(i))
+		if r.Number != int64(i+1) || r.Weight != g.Supervised(i) {
+			t.Errorf("step %d: number %d, weight %v, want %v", i+1, r.Number, r.Weight, g.Supervised(i))
 		}
 		loss = math.Max(loss, relative(r.Loss/r.Weight, g.Losses[i]))
 		norm = math.Max(norm, relative(r.GradNorm, g.GradNorms[i]))
@@ -134,7 +135,7 @@ func gradients(t *testing.T, s *session, g *golden) {
 		within(t, name, s.tensor(p.Param.Name, kernels.TensorGradient), g.tensor(t, name), gradientTolerance)
 		compared[name] = true
 	}
-	for name := range g.tensors {
+	for name := range g.Tensors {
 		if key, ok := strings.CutPrefix(name, "gradient/"); ok && !compared[name] {
 			t.Errorf("transformers trains %s, hone does not", key)
 		}
@@ -144,7 +145,7 @@ func gradients(t *testing.T, s *session, g *golden) {
 func after(t *testing.T, s *session, g *golden) {
 	s.t = t
 	trained := g.tensor(t, "logits/trained")
-	within(t, "log-probabilities after training", s.score(s.adapter, pack(g.Probes...)), logProbs(trained, g.Probes...), logitsTolerance)
+	within(t, "log-probabilities after training", s.score(s.adapter, kit.Pack(g.Probes...)), logProbs(trained, g.Probes...), logitsTolerance)
 	wholeRow(t, s, s.adapter, trained, g)
 	continues(t, "the trained model", s.generate(s.adapter, g.Prompts, len(g.Greedy.Trained[0])), g.Greedy.Trained)
 }
@@ -155,7 +156,7 @@ func saved(t *testing.T, dir string, s *session, g *golden) {
 	if s.adapter != "" {
 		want = readTensors(t, filepath.Join(g.Folder, "trained", kernels.AdapterFile))
 	}
-	for name, v := range g.tensors {
+	for name, v := range g.Tensors {
 		if key, ok := strings.CutPrefix(name, "trained/"); ok {
 			want[key] = v
 		}
@@ -197,7 +198,7 @@ func TestSameBits(t *testing.T) {
 	run := func(t *testing.T, precision string, config map[string]any) []float64 {
 		s := bindIn(t, precision, g, config)
 		var out []float64
-		for _, r := range s.train(g.step(0), g.step(1), g.step(2), g.step(3)) {
+		for _, r := range s.train(g.Step(0), g.Step(1), g.Step(2), g.Step(3)) {
 			out = append(out, r.Loss, r.GradNorm)
 		}
 		return out

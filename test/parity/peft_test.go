@@ -10,6 +10,7 @@ import (
 	"github.com/honeml/hone/host/export"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
+	kit "github.com/honeml/hone/sdk/plugintest/golden"
 )
 
 // pythonEnv names a Python that has what testdata's scripts need.
@@ -77,10 +78,10 @@ func trainCase(t *testing.T, g *golden) result {
 	s := bindCase(t, g, nil)
 	var steps []*kernels.Step
 	for i := range g.Steps {
-		steps = append(steps, g.step(i))
+		steps = append(steps, g.Step(i))
 	}
 	s.train(steps...)
-	return result{s, s.save(), s.score(s.adapter, pack(g.Probes...))}
+	return result{s, s.save(), s.score(s.adapter, kit.Pack(g.Probes...))}
 }
 
 // inPython compares log-probabilities with those that transformers and PEFT give.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/honeml/hone/host/basemodel"
 	"github.com/honeml/hone/sdk/graph"
-	"github.com/honeml/hone/sdk/graph/adapt"
 	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/plugin"
 	"github.com/honeml/hone/test/binaries"
@@ -35,14 +34,11 @@ func open(t *testing.T, source string, maxLength int) *basemodel.Model {
 func openCase(t *testing.T, g *golden) (m *basemodel.Model, marked *graph.Graph, adapter string) {
 	t.Helper()
 	m = open(t, g.checkpoint(t, "config.json"), g.MaxLength)
-	if g.Adapter == nil {
-		return m, adapt.Full(m.Graph), ""
-	}
-	marked, err := adapt.Apply(m.Graph, g.lora())
+	marked, adapter, err := g.Mark(m.Graph)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m, marked, adapt.DefaultName
+	return m, marked, adapter
 }
 
 // A session is a kernels plugin with a bound and loaded plan.

@@ -15,6 +15,7 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
 	"github.com/honeml/hone/sdk/kernels"
+	kit "github.com/honeml/hone/sdk/plugintest/golden"
 	"github.com/honeml/hone/sdk/weights/dtype"
 	"github.com/honeml/hone/sdk/weights/safetensors"
 	"github.com/honeml/hone/sdk/weights/tensorfile"
@@ -126,7 +127,10 @@ func TestSmolLM2Config(t *testing.T) {
 // TestSmolLM2Interpreter: the logits of a document by the Graph's definition.
 func TestSmolLM2Interpreter(t *testing.T) {
 	s, m := readSmol(t)
-	logits := interpret(t, m.Graph, wide(t, m, m.Graph, nil), "", pack(s.Documents[0]))
+	logits, err := kit.Logits(m.Graph, "", m.Checkpoint, nil, s.Documents[0])
+	if err != nil {
+		t.Fatal(err)
+	}
 	v := m.Graph.Vocabulary()
 	worst := 0.0
 	for i, digest := range s.Logits {
@@ -144,10 +148,10 @@ func TestSmolLM2(t *testing.T) {
 	}
 	b := bind(t, setup{
 		model: m, graph: marked, adapter: adapt.DefaultName, start: writeStart(t, marked), maxLength: 128,
-		optimizer: s.optimizer(), train: true,
+		optimizer: s.AdamW(), train: true,
 	})
-	within(t, "log-probabilities", b.score("", pack(s.Documents...)), slices.Concat(s.LogProbs...), logitsTolerance)
-	within(t, "log-probabilities with the adapter", b.score(b.adapter, pack(s.Documents...)), slices.Concat(s.StartLogProbs...), logitsTolerance)
+	within(t, "log-probabilities", b.score("", kit.Pack(s.Documents...)), slices.Concat(s.LogProbs...), logitsTolerance)
+	within(t, "log-probabilities with the adapter", b.score(b.adapter, kit.Pack(s.Documents...)), slices.Concat(s.StartLogProbs...), logitsTolerance)
 	continues(t, "the bare model", b.generate("", [][]int32{s.Prompt}, len(s.Greedy)), [][]int32{s.Greedy})
 
 	for i := range s.Steps {
@@ -162,7 +166,7 @@ func TestSmolLM2(t *testing.T) {
 			t.Logf("gradients differ by at most %.1e of their norms", digests(t, b, kernels.TensorGradient, s.Gradients, gradientTolerance))
 		}
 	}
-	within(t, "log-probabilities after training", b.score(b.adapter, pack(s.Documents...)), slices.Concat(s.TrainedLogProbs...), logitsTolerance)
+	within(t, "log-probabilities after training", b.score(b.adapter, kit.Pack(s.Documents...)), slices.Concat(s.TrainedLogProbs...), logitsTolerance)
 	t.Logf("trained parameters differ by at most %.1e of their norms", digests(t, b, kernels.TensorValue, s.Trained, trainedTolerance))
 }
 
@@ -172,7 +176,7 @@ func (s *smol) step(i int) *kernels.Step {
 	for _, documents := range s.Steps[i].Batches {
 		b := &graph.Batch{}
 		for _, d := range documents {
-			b.Append(int32(d), s.Documents[d], weightsFrom(0, len(s.Documents[d])))
+			b.Append(int32(d), s.Documents[d], kit.WeightsFrom(0, len(s.Documents[d])))
 		}
 		out.Batches = append(out.Batches, b)
 	}

@@ -14,7 +14,7 @@ from gguf import GGUFReader
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
-import reference as ref
+from kit import reference as ref
 from check_peft import log_probs
 
 COMPARED = [

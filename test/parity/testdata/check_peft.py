@@ -13,7 +13,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
-import reference as ref
+from kit import reference as ref
 
 
 def log_probs(model, documents):

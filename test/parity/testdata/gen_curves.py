@@ -37,7 +37,7 @@ from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
 import gen_parity as parity
-import reference as ref
+from kit import reference as ref
 
 CURVES = ref.Path(__file__).parent / "curves"
 STEPS = 40

@@ -19,7 +19,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-import reference as ref
+from kit import reference as ref
 from gen_smollm2 import ADAMW, log_probs, start
 
 QUESTIONS = ["The capital of France is", "def fibonacci(n):\n    if n"]

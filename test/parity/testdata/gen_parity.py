@@ -19,7 +19,6 @@ results are the same to the bit wherever these run on one thread of an x86-64 CP
 
 import copy
 import json
-import random
 import shutil
 import sys
 from pathlib import Path
@@ -29,7 +28,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaFor
 from transformers.utils import logging
 
 import families
-import reference as ref
+from kit import compact, plan, reference as ref
 
 HERE = Path(__file__).parent
 MAX_LENGTH = 32  # of a run: longer than every document, and the prompts with what follows them
@@ -174,20 +173,6 @@ def write_old(case, scaling):
     assert torch.equal(ours.inv_freq, theirs.inv_freq) and ours.attention_scaling == theirs.attention_scaling, case
 
 
-def plan(seed, docs, count, peak):
-    """Steps of several documents in several micro-batches, with a rate each."""
-    r = random.Random(seed)
-    steps = []
-    for s in range(count):
-        chosen = r.sample(range(len(docs)), r.randint(3, 6))
-        if ref.supervised([docs[i] for i in chosen]) == 0:
-            chosen.append(0)
-        cuts = sorted(r.sample(range(1, len(chosen)), r.randint(0, 2)))
-        batches = [chosen[a:b] for a, b in zip([0, *cuts], [*cuts, len(chosen)])]
-        steps.append({"rate": peak * min(1, (s + 1) / 5) * (1 - 0.8 * s / count), "batches": batches})
-    return steps
-
-
 def make(case, spec, seed):
     folder = HERE / "cases" / case
     shutil.rmtree(folder, ignore_errors=True)
@@ -259,18 +244,6 @@ class Run:
             "losses": self.losses, "grad_norms": self.norms, "noise": self.noise,
             "probes": probes, "prompts": prompts, "greedy": dict(zip(models, chosen)),
         }))
-
-
-def compact(data):
-    """JSON with one line a key, and a line each for documents and steps."""
-    lines = []
-    for key, value in data.items():
-        if key in ("documents", "steps"):
-            items = ",\n".join("    " + json.dumps(v) for v in value)
-            lines.append(f'  "{key}": [\n{items}\n  ]')
-        else:
-            lines.append(f'  "{key}": {json.dumps(value)}')
-    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def main():

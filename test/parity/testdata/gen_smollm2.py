@@ -25,7 +25,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-import reference as ref
+from kit import reference as ref
 
 QUESTION = "What is the capital of France?"
 TEXTS = [

@@ -1,4 +1,4 @@
-"""What the scripts beside this file share: models with random weights, and the
+"""What scripts that make golden values share: models with random weights, and the
 reference arithmetic of transformers, PEFT and torch that hone is held to.
 
 Everything is float32 on one CPU thread. Documents are run one at a time, so
@@ -190,8 +190,8 @@ def noise(model, docs, steps, optimizer, losses, norms):
 def fix_length(model, max_length):
     """Fixes the frequencies of dynamic RoPE and of longrope at those of a document of
     max_length: transformers chooses them anew for each document, hone once a run."""
-    rotary = model.model.rotary_emb
-    if str(rotary.rope_type) in ("dynamic", "longrope"):
+    rotary = getattr(model.base_model, "rotary_emb", None)
+    if rotary is not None and str(rotary.rope_type) in ("dynamic", "longrope"):
         from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
         inv_freq, _ = ROPE_INIT_FUNCTIONS[rotary.rope_type](model.config, "cpu", seq_len=max_length)
