@@ -277,11 +277,23 @@ func (b *Builder) Route(logits ValueID, name string, op Route) (indices, weights
 // ExpertLinear applies to each token the linears of the experts in indices. op
 // carries the parameters, declared with [Builder.Param].
 func (b *Builder) ExpertLinear(x, indices ValueID, module string, op ExpertLinear) ValueID {
-	op.Module = b.path(module)
+	op.Module, op.WeighInput = b.path(module), false
 	return one(b.add(op.Module, &op, x, indices))
+}
+
+// WeighedExpertLinear is [Builder.ExpertLinear] of x multiplied by each slot's
+// weight; what it leads to is summed by [Builder.CombinePlain].
+func (b *Builder) WeighedExpertLinear(x, indices, weights ValueID, module string, op ExpertLinear) ValueID {
+	op.Module, op.WeighInput = b.path(module), true
+	return one(b.add(op.Module, &op, x, indices, weights))
 }
 
 // Combine sums the slots of each token by weights.
 func (b *Builder) Combine(x, weights ValueID, name string) ValueID {
 	return one(b.add(b.path(name), &Combine{}, x, weights))
+}
+
+// CombinePlain sums the slots of each token.
+func (b *Builder) CombinePlain(x ValueID, name string) ValueID {
+	return one(b.add(b.path(name), &Combine{Plain: true}, x))
 }

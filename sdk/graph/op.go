@@ -56,6 +56,12 @@ type Linear struct {
 // Alpha/√Rank with RSLoRA (Kalajdzievski, 2023). dropout multiplies an element
 // by 0 or 1/(1−Dropout), by the counters of package dropout, and is the identity
 // outside of training. With Magnitude the update is DoRA (Liu et al., 2024).
+//
+// That of an expert linear is one such update an expert, stacked as PEFT stacks
+// them: A [experts·rank, in], row e·rank + j being row j of expert e's; B
+// [out, rank·experts], column j·experts + e being column j of expert e's. It has
+// neither Bias nor Magnitude. Where x has a row a slot, dropout goes by the slot
+// too.
 type Adapter struct {
 	Name      string // the adapter's name; calls choose by it
 	Rank      int
@@ -185,8 +191,8 @@ type Conv struct {
 // with After), ties to the lower index; with Groups > 1 only experts of the Keep
 // best groups stand for choice, a group's score being the sum of its GroupTop
 // best. Weights are the scores without Bias, divided by their sum plus
-// NormEpsilon with Normalise, times Factor. Gradients go through the weights,
-// never the choice.
+// NormEpsilon with Normalise, times Factor. A token's experts stand in the order of
+// the choice, the best first. Gradients go through the weights, never the choice.
 type Route struct {
 	Experts     int
 	TopK        int
@@ -202,13 +208,14 @@ type Route struct {
 }
 
 // ExpertLinear applies to each token's slot s the linear of the expert that the
-// route chose for it: y = x·W[e]ᵀ + b[e].
+// route chose for it: y = x·W[e]ᵀ + b[e], and what its [Adapter] adds.
 //
 // Inputs x [T, in] or [T·k, in], the route's indices [T, k] and, with
-// WeighInput, its weights [T, k], which multiply x. Weight [Experts, out, in],
-// Bias [Experts, out] or NoParam; y [T·k, out].
+// WeighInput, weights [T, k], which multiply x, for the adapter too. Weight
+// [Experts, out, in], Bias [Experts, out] or NoParam; y [T·k, out]. Products are
+// accumulated in float32.
 type ExpertLinear struct {
-	Module     string
+	Module     string // the stack's path: model.layers.0.mlp.experts.gate_up_proj
 	Weight     ParamID
 	Bias       ParamID
 	Experts    int

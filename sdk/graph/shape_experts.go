@@ -49,6 +49,12 @@ func (g *Graph) inferExpertLinear(o *ExpertLinear, in []*Value) ([]output, error
 	case o.Experts != d[0]:
 		return nil, fmt.Errorf("%d experts, weight %v", o.Experts, d)
 	}
+	if o.Module == "" {
+		return nil, errors.New("has no module path")
+	}
+	if a := o.Adapter; a != nil && (a.Bias != NoParam || a.Magnitude != NoParam) {
+		return nil, errors.New("its adapter has a bias or a magnitude, which experts do not take")
+	}
 	err = errors.Join(g.wantShape("bias", o.Bias, []int{d[0], d[1]}), g.checkAdapter(o.Adapter, o.Experts, d[2], d[1]))
 	return []output{{d[1], k, Activation}}, err
 }

@@ -189,11 +189,11 @@ func TestExperts(t *testing.T) {
 	_, got, _ := strings.Cut(s.Text(), "loss\n")
 	want := `backward head: d%9 =
 backward combine: d%8 =, d%3 =; reads %8 %3
-backward down: d%7 =; reads %7 %2
+backward down: d%7 =; reads %2
 backward act: d%5 = {(up * (sigmoid(gate) + (gate * (sigmoid(gate) * (1 - sigmoid(gate))))))}, d%6 = {(gate * sigmoid(gate))}; reads %5 %6
 backward split: d%4 =
 backward up: d(up.weight) =; reads %0 %2
-backward route: d%1 =; reads %1 %2 %3
+backward route: d%1 =; reads %1 %2
 backward router: d(router.weight) =; reads %0
 `
 	if got != want {

@@ -35,8 +35,10 @@
 //	split      nothing
 //	concat     nothing
 //	conv       its input, if its weight is trained
-//	route      its input and its outputs
-//	expert_linear, combine   their inputs
+//	route      its input and the indices
+//	expert_linear  the indices; its input, if that of a linear or if its weights have
+//	           a gradient; its weights, if its input has one or is read for its own
+//	combine    its weights, and x if they have a gradient
 //
 // What an operation keeps beside its outputs, such as attention's log-sum-exp of
 // each row, is the backend's; it lives as long as the node's first output.

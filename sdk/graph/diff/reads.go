@@ -20,6 +20,9 @@ func reads(n *graph.Node, step *Step, active *graph.Adapter) []graph.ValueID {
 	trains := func(id graph.ParamID) bool {
 		return slices.ContainsFunc(step.Params, func(p ParamGradient) bool { return p.Param == id })
 	}
+	gives := func(input int) bool {
+		return slices.ContainsFunc(step.Inputs, func(in InputGradient) bool { return in.Input == input })
+	}
 	switch o := n.Op.(type) {
 	case *graph.Linear:
 		// dX takes weights alone; dW and the adapter's A and B take x.
@@ -40,10 +43,23 @@ func reads(n *graph.Node, step *Step, active *graph.Adapter) []graph.ValueID {
 			add(n.Inputs[0])
 		}
 	case *graph.Route:
-		add(n.Inputs[0])
-		add(n.Outputs...)
-	case *graph.ExpertLinear, *graph.Combine:
-		add(n.Inputs...)
+		add(n.Inputs[0], n.Outputs[0])
+	case *graph.ExpertLinear:
+		usesInput := trains(o.Weight) || adapterNeedsInput(active, trains)
+		if usesInput || gives(2) {
+			add(n.Inputs[0])
+		}
+		add(n.Inputs[1])
+		if o.WeighInput && (usesInput || gives(0)) {
+			add(n.Inputs[2])
+		}
+	case *graph.Combine:
+		if gives(1) {
+			add(n.Inputs[0])
+		}
+		if gives(0) && !o.Plain {
+			add(n.Inputs[1])
+		}
 	}
 	return out
 }

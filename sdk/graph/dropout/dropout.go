@@ -13,8 +13,9 @@
 //
 // where step is the optimizer step, counted from 1, and hash the FNV-1a hash, 64
 // bits, of the module's path, the key is (k mod 2³², ⌊k/2³²⌋). The counter is
-// (sample, position, ⌊column/4⌋, 0), and of its four outputs the one with index
-// column mod 4 is the column's. An element is kept where that output is at least
+// (sample, position, ⌊column/4⌋, slot), and of its four outputs the one with index
+// column mod 4 is the column's; the slot is 0 but in a row of one of a token's
+// several experts. An element is kept where that output is at least
 // ⌊p·2³² + ½⌋, and then multiplied by 1/(1−p); else it is 0.
 package dropout
 
@@ -70,6 +71,11 @@ func Threshold(p float64) uint64 { return uint64(p*(1<<32) + 0.5) }
 
 // Row fills multipliers with 0 or 1/(1−p) for the columns 0, 1, … of a token.
 func Row(key Key, sample, position int32, p float64, multipliers []float32) {
+	SlotRow(key, sample, position, 0, p, multipliers)
+}
+
+// SlotRow is [Row] for a slot of a token, where it has a row for each of its experts.
+func SlotRow(key Key, sample, position, slot int32, p float64, multipliers []float32) {
 	keep := [2]float32{0, float32(1 / (1 - p))}
 	threshold := Threshold(p)
 	pick := func(output uint32) float32 { // without a branch that cannot be foreseen
@@ -77,7 +83,7 @@ func Row(key Key, sample, position int32, p float64, multipliers []float32) {
 	}
 	var last [4]float32
 	for block := uint32(0); len(multipliers) > 0; block++ {
-		o0, o1, o2, o3 := rounds(uint32(sample), uint32(position), block, 0, key[0], key[1])
+		o0, o1, o2, o3 := rounds(uint32(sample), uint32(position), block, uint32(slot), key[0], key[1])
 		m := &last
 		if len(multipliers) >= 4 {
 			m = (*[4]float32)(multipliers)

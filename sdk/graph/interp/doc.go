@@ -13,6 +13,5 @@
 //
 //	Σ_t weight[t] · −log softmax(logits[t−1])[id[t]]
 //
-// Mixtures of experts (route, expert_linear, combine) and DoRA are not
-// implemented: a Graph with them is an error that names the node.
+// DoRA is not implemented: a Graph with it is an error that names the node.
 package interp

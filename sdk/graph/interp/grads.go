@@ -25,6 +25,16 @@ func (g *grads) wants(id graph.ParamID) bool {
 	return false
 }
 
+// wantsInput reports whether the gradient of input k is asked for.
+func (g *grads) wantsInput(k int) bool {
+	for _, in := range g.step.Inputs {
+		if in.Input == k {
+			return true
+		}
+	}
+	return false
+}
+
 // input adds d to the gradient of input k, if it is asked for.
 func (g *grads) input(part string, k int, d []float64) {
 	for _, in := range g.step.Inputs {

@@ -77,8 +77,6 @@ func New(g *graph.Graph, params Params, batch *graph.Batch, o Options) (*Run, er
 // prepare refuses what is not implemented and compiles a map's expression.
 func (r *Run) prepare(i int, n *graph.Node) error {
 	switch o := n.Op.(type) {
-	case *graph.Route, *graph.ExpertLinear, *graph.Combine:
-		return fault.New(fault.Unsupported, "interp: node %q: operation %s is not implemented", n.Name, n.Op.Name())
 	case *graph.Linear:
 		if a := diff.Active(o, r.o.Adapter); a != nil && a.Magnitude != graph.NoParam {
 			return fault.New(fault.Unsupported, "interp: node %q: DoRA is not implemented", n.Name)
@@ -178,7 +176,7 @@ func (r *Run) forward(i int) error {
 		for at, x := range r.values[v] {
 			if math.IsNaN(x) || math.IsInf(x, 0) {
 				w := r.width(v)
-				return fmt.Errorf("interp: node %q (%s): output %d is %v at token %d, column %d", n.Name, n.Op.Name(), k, x, at/w, at%w)
+				return fmt.Errorf("interp: node %q (%s): output %d is %v at token %d, column %d", n.Name, n.Op.Name(), k, x, at/w/r.slots(v), at%w)
 			}
 		}
 	}
@@ -203,9 +201,20 @@ func (r *Run) apply(i int, n *graph.Node, in [][]float64) [][]float64 {
 	case *graph.Split:
 		return r.split(o, in[0])
 	case *graph.Concat:
-		return [][]float64{r.concat(o, in)}
+		return [][]float64{r.concat(o, in, r.rows(n.Outputs[0]))}
 	case *graph.Conv:
 		return [][]float64{r.conv(o, in[0])}
+	case *graph.Route:
+		indices, weights := r.route(o, in[0])
+		return [][]float64{indices, weights}
+	case *graph.ExpertLinear:
+		return [][]float64{r.expertLinear(o, in)}
+	case *graph.Combine:
+		var weights []float64
+		if !o.Plain {
+			weights = in[1]
+		}
+		return [][]float64{r.combine(in[0], weights, r.slots(n.Inputs[0]), r.width(n.Inputs[0]))}
 	}
 	panic("interp: an operation that New lets pass") // New refuses the others
 }
@@ -225,7 +234,7 @@ func (r *Run) backward(step diff.Step) {
 	for k, v := range n.Outputs {
 		dy[k] = r.gradients[v]
 		if !step.OutputGradients[k] {
-			dy[k] = make([]float64, r.batch.Tokens()*r.width(v))
+			dy[k] = make([]float64, r.rows(v)*r.width(v))
 		}
 	}
 	switch o := n.Op.(type) {
@@ -242,16 +251,30 @@ func (r *Run) backward(step diff.Step) {
 	case *graph.Map:
 		r.mapBackward(o, n, in, dy[0], g)
 	case *graph.Split:
-		g.input("x", 0, r.concat(splitAsConcat(o), dy))
+		g.input("x", 0, r.concat(splitAsConcat(o), dy, r.rows(n.Inputs[0])))
 	case *graph.Concat:
 		r.concatBackward(o, dy[0], g)
 	case *graph.Conv:
 		r.convBackward(o, in[0], dy[0], g)
+	case *graph.Route:
+		indices := r.values[n.Outputs[0]]
+		if !slices.Contains(step.Reads, n.Outputs[0]) {
+			indices = nil
+		}
+		r.routeBackward(o, in[0], indices, dy[1], g)
+	case *graph.ExpertLinear:
+		r.expertLinearBackward(o, in, dy[0], r.rows(n.Inputs[0]), g)
+	case *graph.Combine:
+		r.combineBackward(o, in, dy[0], r.slots(n.Inputs[0]), r.width(n.Inputs[0]), g)
 	}
 	g.store()
 }
 
 func (r *Run) width(v graph.ValueID) int { return r.g.Values[v].Width }
+
+func (r *Run) slots(v graph.ValueID) int { return r.g.Values[v].Slots }
+
+func (r *Run) rows(v graph.ValueID) int { return r.batch.Tokens() * r.slots(v) }
 
 func (r *Run) shape(id graph.ParamID) []int { return r.g.Params[id].Shape }
 

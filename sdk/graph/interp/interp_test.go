@@ -110,23 +110,6 @@ func TestAdapterOff(t *testing.T) {
 	}
 }
 
-// mixture is a mixture of two experts.
-func mixture(t *testing.T) *graph.Graph {
-	t.Helper()
-	b := graph.New("Mixture")
-	x := b.Embed("embed.weight", 4, 5)
-	router := b.Linear(x, "router", 2, graph.RoleRouter, graph.Float32Out())
-	indices, weights := b.Route(router, "route", graph.Route{Experts: 2, TopK: 1, Bias: graph.NoParam, Groups: 1, Keep: 1, GroupTop: 1, Factor: 1})
-	up := b.Param("experts.weight", []int{2, 4, 5}, graph.RoleExpertUp)
-	y := b.ExpertLinear(x, indices, "experts", graph.ExpertLinear{Weight: up, Bias: graph.NoParam, Experts: 2})
-	b.Logits(b.Combine(y, weights, "combine"))
-	g, err := b.Graph()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g
-}
-
 func TestNotImplemented(t *testing.T) {
 	dora := small(t, adapt.LoRA{})
 	linear, ok := dora.Nodes[1].Op.(*graph.Linear)
@@ -146,7 +129,6 @@ func TestNotImplemented(t *testing.T) {
 		adapter string
 		want    string
 	}{
-		{"experts", mixture(t), "", `node "route": operation route is not implemented`},
 		{"DoRA", dora, adapt.DefaultName, `node "head": DoRA is not implemented`},
 		{"DoRA that is off", dora, "", ""},
 	} {

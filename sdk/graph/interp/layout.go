@@ -67,9 +67,9 @@ func splitAsConcat(o *graph.Split) *graph.Concat {
 	return &graph.Concat{Groups: o.Groups, Widths: o.Sizes, Repeat: make([]bool, len(o.Sizes))}
 }
 
-func (r *Run) concat(o *graph.Concat, in [][]float64) []float64 {
+func (r *Run) concat(o *graph.Concat, in [][]float64, rows int) []float64 {
 	var y []float64
-	for t := range r.batch.Tokens() {
+	for t := range rows {
 		for g := range o.Groups {
 			for i, size := range o.Widths {
 				at := (t*o.Groups + g) * size
@@ -93,7 +93,7 @@ func (r *Run) concatBackward(o *graph.Concat, dy []float64, g *grads) {
 			continue
 		}
 		size := o.Widths[i]
-		sum := make([]float64, r.batch.Tokens()*size)
+		sum := make([]float64, len(d)/o.Groups)
 		for at, v := range d {
 			sum[at/(size*o.Groups)*size+at%size] += v
 		}

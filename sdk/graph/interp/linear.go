@@ -117,7 +117,8 @@ func (r *Run) linearBackward(o *graph.Linear, x, dy []float64, g *grads) {
 	g.param("bias of B", a.Bias, columnSums(s, out))
 }
 
-// dropped is dropout(x), or x outside of training.
+// dropped is dropout(x), or x outside of training. x has one row a token, or one
+// a slot.
 func (r *Run) dropped(a *graph.Adapter, module string, x []float64, width int) []float64 {
 	if !r.o.Training || a.Dropout == 0 {
 		return x
@@ -125,11 +126,14 @@ func (r *Run) dropped(a *graph.Adapter, module string, x []float64, width int) [
 	y := make([]float64, len(x))
 	key := dropout.NewKey(r.o.Seed, r.o.Step, module)
 	multipliers := make([]float32, width)
-	for t := range r.batch.Tokens() {
-		dropout.Row(key, r.batch.Sample[t], r.batch.Position[t], a.Dropout, multipliers)
+	rows := len(x) / width
+	slots := rows / r.batch.Tokens()
+	for row := range rows {
+		t := row / slots
+		dropout.SlotRow(key, r.batch.Sample[t], r.batch.Position[t], int32(row%slots), a.Dropout, multipliers)
 		for i, m := range multipliers {
 			if m != 0 { // 1/(1−p), here without float32's rounding
-				y[t*width+i] = x[t*width+i] / (1 - a.Dropout)
+				y[row*width+i] = x[row*width+i] / (1 - a.Dropout)
 			}
 		}
 	}

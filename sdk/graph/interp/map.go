@@ -7,7 +7,7 @@ import (
 	"github.com/honeml/hone/sdk/graph/expr"
 )
 
-// argument is the value of argument a of a map at token t, column c; NaN for an
+// argument is the value of argument a of a map in row t, column c; NaN for an
 // input that a backward step may not read.
 func (r *Run) argument(o *graph.Map, n *graph.Node, in [][]float64, a graph.MapArg, t, c int) float64 {
 	if a.Param != graph.NoParam {
@@ -26,12 +26,13 @@ func (r *Run) evaluate(o *graph.Map, n *graph.Node, in [][]float64, p *expr.Prog
 	args := make([]float64, len(o.Args))
 	registers := make([]float64, len(p.Instrs))
 	y := make([]float64, 0, r.batch.Tokens()*o.Width)
-	for t := range r.batch.Tokens() {
+	slots := r.slots(n.Outputs[0])
+	for t := range r.rows(n.Outputs[0]) {
 		for c := range o.Width {
 			for i, a := range o.Args {
 				args[i] = r.argument(o, n, in, a, t, c)
 			}
-			p.Eval(args, float64(r.batch.Position[t]), registers)
+			p.Eval(args, float64(r.batch.Position[t/slots]), registers)
 			y = append(y, registers[p.Outputs[0]])
 		}
 	}
@@ -43,7 +44,7 @@ func (r *Run) evaluate(o *graph.Map, n *graph.Node, in [][]float64, p *expr.Prog
 func (r *Run) mapBackward(o *graph.Map, n *graph.Node, in [][]float64, dy []float64, g *grads) {
 	for _, input := range g.step.Inputs {
 		w := r.width(n.Inputs[input.Input])
-		d := make([]float64, r.batch.Tokens()*w)
+		d := make([]float64, r.rows(n.Inputs[input.Input])*w)
 		for i, slope := range r.evaluate(o, n, in, expr.Compile(input.Derivative)) {
 			t, c := i/o.Width, i%o.Width
 			d[t*w+c*w/o.Width] += dy[i] * slope

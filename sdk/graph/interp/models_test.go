@@ -104,6 +104,59 @@ func odd() (*graph.Graph, error) {
 	return full(b)
 }
 
+func mixture() (*graph.Graph, error) {
+	const hidden, inner, experts = 6, 5, 4
+	b := graph.New("Mixture")
+	x := b.Embed("embed.weight", vocabulary, hidden)
+	plain := graph.Route{Experts: experts, Bias: graph.NoParam, Groups: 1, Keep: 1, GroupTop: 1, Factor: 1}
+	mixtral, gptOSS, llama4 := plain, plain, plain
+	mixtral.TopK, mixtral.Normalise = 2, true
+	gptOSS.TopK, gptOSS.After = 3, true
+	llama4.TopK, llama4.After, llama4.Sigmoid = 1, true, true
+	deepseek := graph.Route{
+		Experts: experts, TopK: 2, Sigmoid: true, Groups: 2, Keep: 1, GroupTop: 2,
+		Normalise: true, NormEpsilon: 1e-3, Factor: 2.5,
+	}
+	for i, r := range []graph.Route{mixtral, deepseek, gptOSS, llama4} {
+		b.Scope("layers.%d", i)
+		if i == 1 {
+			r.Bias = b.Param("correction", []int{experts}, graph.RoleRouter)
+		}
+		indices, weights := b.Route(b.Linear(x, "router", experts, graph.RoleRouter, graph.Float32Out()), "route", r)
+		stack := func(name string, out, in int) graph.ExpertLinear {
+			o := graph.ExpertLinear{
+				Weight: b.Param("experts."+name, []int{experts, out, in}, graph.RoleExpertUp), Bias: graph.NoParam, Experts: experts,
+			}
+			if i == 2 {
+				o.Bias = b.Param("experts."+name+"_bias", []int{experts, out}, graph.RoleExpertUp)
+			}
+			return o
+		}
+		up, down := stack("gate_up_proj", 2*inner, hidden), stack("down_proj", hidden, inner)
+		if i == 3 {
+			h := b.Split(b.WeighedExpertLinear(x, indices, weights, "experts.gate_up_proj", up), "split", 1, inner, inner)
+			y := b.ExpertLinear(b.Gated(h[0], h[1], "silu", "act"), indices, "experts.down_proj", down)
+			x = b.Add(x, b.CombinePlain(y, "combine"), "residual")
+			continue
+		}
+		h := b.ExpertLinear(x, indices, "experts.gate_up_proj", up)
+		var y graph.ValueID
+		if i == 2 { // gate and up alternate
+			parts := b.Split(h, "split", inner, 1, 1)
+			const gate = "min(gate, 0.3)"
+			y = b.Map("act", "(max(min(up, 0.2), -0.2) + 1) * "+gate+" * sigmoid(1.702 * "+gate+")", graph.In("gate", parts[0]), graph.In("up", parts[1]))
+		} else {
+			parts := b.Split(h, "split", 1, inner, inner)
+			y = b.Gated(parts[0], parts[1], "silu", "act")
+		}
+		y = b.ExpertLinear(y, indices, "experts.down_proj", down)
+		x = b.Add(x, b.Combine(y, weights, "combine"), "residual")
+	}
+	b.Scope("")
+	b.Logits(b.Linear(x, "head", vocabulary, graph.RoleHead))
+	return full(b)
+}
+
 func full(b *graph.Builder) (*graph.Graph, error) {
 	g, err := b.Graph()
 	if err != nil {

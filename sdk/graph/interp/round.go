@@ -9,7 +9,7 @@ import (
 // round rounds the elements of a value, or of its gradient, in place.
 func (r *Run) round(v graph.ValueID, x []float64) []float64 {
 	f := r.o.Round
-	if f == nil {
+	if f == nil || r.g.Values[v].Type == graph.Index {
 		return x
 	}
 	if r.g.Values[v].Type == graph.Float32 {

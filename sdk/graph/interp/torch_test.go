@@ -19,7 +19,7 @@ type golden struct {
 	Gradients map[string][]float64
 }
 
-// TestPyTorch compares three models with the same written in PyTorch, in float64:
+// TestPyTorch compares four models with the same written in PyTorch, in float64:
 // logits, loss and the gradient of every parameter.
 func TestPyTorch(t *testing.T) {
 	data, err := os.ReadFile("testdata/torch.json")
@@ -38,6 +38,7 @@ func TestPyTorch(t *testing.T) {
 		{"llama", llama, adapt.DefaultName},
 		{"gemma", gemma, ""},
 		{"odd", odd, ""},
+		{"mixture", mixture, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g, err := test.graph()

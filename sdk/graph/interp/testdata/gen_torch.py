@@ -1,4 +1,4 @@
-"""Write torch.json: logits, loss and gradients of three small models by PyTorch.
+"""Write torch.json: logits, loss and gradients of four small models by PyTorch.
 
 The models are written here once more, in plain PyTorch in float64, document by
 document, with masks and without anything of hone. Parameters are not stored: both
@@ -178,6 +178,66 @@ def odd(ids, p):
     return y @ p("head.weight", vocab, 18).T
 
 
+def top(x, k):
+    """Indices of the k largest of each row."""
+    return x.topk(k, -1).indices
+
+
+def mixture(ids, p):
+    """Four mixtures of experts: as Mixtral, DeepSeek-V3, gpt-oss and Llama 4 route."""
+    hidden, inner, vocab, experts, n = 6, 5, 11, 4, len(ids)
+    x = p("embed.weight", vocab, hidden)[ids]
+
+    def mix(x, at, indices, weights, act, weigh_input=False, biased=False):
+        """Σ w·down(act(gate_up(x))), expert by expert."""
+        up, down = p(at + "gate_up_proj", experts, 2 * inner, hidden), p(at + "down_proj", experts, hidden, inner)
+        y = torch.zeros_like(x)
+        for t in range(n):
+            for s in range(indices.shape[1]):
+                e, w = indices[t, s], weights[t, s]
+                h = up[e] @ (w * x[t] if weigh_input else x[t])
+                if biased:
+                    h = h + p(at + "gate_up_proj_bias", experts, 2 * inner)[e]
+                h = down[e] @ act(h)
+                if biased:
+                    h = h + p(at + "down_proj_bias", experts, hidden)[e]
+                y[t] = y[t] + (h if weigh_input else w * h)
+        return y
+
+    def router(x, i):
+        return x @ p(f"layers.{i}.router.weight", experts, hidden).T
+
+    def halves(h):
+        return F.silu(h[:inner]) * h[inner:]
+
+    def alternating(h):
+        gate, up = h[::2].clamp(max=0.3), h[1::2].clamp(-0.2, 0.2)
+        return (up + 1) * gate * torch.sigmoid(1.702 * gate)
+
+    # Softmax over all, the best two, normalised.
+    scores = router(x, 0).softmax(-1)
+    chosen = top(scores, 2)
+    weights = scores.gather(1, chosen)
+    x = x + mix(x, "layers.0.experts.", chosen, weights / weights.sum(-1, keepdim=True), halves)
+    # Sigmoid; the choice by score and bias, in the better of two groups.
+    scores = router(x, 1).sigmoid()
+    standing = scores + p("layers.1.correction", experts).detach()
+    group = top(standing.unflatten(-1, (2, 2)).sum(-1), 1)
+    kept = torch.arange(experts)[None] // 2 == group
+    chosen = top(standing.masked_fill(~kept, -torch.inf), 2)
+    weights = scores.gather(1, chosen)
+    x = x + mix(x, "layers.1.experts.", chosen, weights / (weights.sum(-1, keepdim=True) + 1e-3) * 2.5, halves)
+    # The best three logits, softmax over these; biases.
+    logits = router(x, 2)
+    chosen = top(logits, 3)
+    x = x + mix(x, "layers.2.experts.", chosen, logits.gather(1, chosen).softmax(-1), alternating, biased=True)
+    # The best logit, its sigmoid scales what the expert takes.
+    logits = router(x, 3)
+    chosen = top(logits, 1)
+    x = x + mix(x, "layers.3.experts.", chosen, logits.gather(1, chosen).sigmoid(), halves, weigh_input=True)
+    return x @ p("head.weight", vocab, hidden).T
+
+
 def result(model):
     p = Params()
     logits, loss = [], torch.zeros(())
@@ -189,7 +249,7 @@ def result(model):
     return {
         "loss": loss.item(),
         "logits": torch.cat(logits).flatten().tolist(),
-        "gradients": {k: t.grad.flatten().tolist() for k, t in p.tensors.items()},
+        "gradients": {k: t.grad.flatten().tolist() for k, t in p.tensors.items() if t.grad is not None},
     }
 
 
@@ -202,4 +262,4 @@ def rounded(x):
     return float(f"{x:.12g}")
 
 
-print(json.dumps(rounded({"llama": result(llama), "gemma": result(gemma), "odd": result(odd)})))
+print(json.dumps(rounded({"llama": result(llama), "gemma": result(gemma), "odd": result(odd), "mixture": result(mixture)})))
