@@ -39,6 +39,9 @@ type Request struct {
 	Revision  string // of a name of the Hub
 	MaxLength int    // the longest document of the run; 0: the model's own
 	Cache     string // of the Hub; hub.Environment
+	// Scaling stretches the model's positions; nil: they stay as they are. A model
+	// that cannot be stretched so is a [*ScalingError].
+	Scaling *rope.Scaling
 }
 
 // A Model is an opened model.
@@ -49,7 +52,8 @@ type Model struct {
 	Folder string
 	// Architecture is what the configuration calls the model.
 	Architecture string
-	// Configuration is the config.json, or what the plugin made of a GGUF file.
+	// Configuration is the config.json, or what the plugin made of a GGUF file, with
+	// the scaling that was asked for.
 	Configuration []byte
 	Graph         *graph.Graph
 	Checkpoint    *weights.Checkpoint
@@ -122,7 +126,9 @@ func (m *Model) open(ctx context.Context, req Request, plugins Plugins) error {
 	if m.Architecture, err = architecture(data); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	m.Configuration = data
+	if m.Configuration, err = scale(data, req.Scaling); err != nil {
+		return err
+	}
 	plugin, release, err := plugins.Model(ctx, m.Architecture, false)
 	if err != nil {
 		return err
@@ -183,7 +189,9 @@ func (m *Model) openGGUF(ctx context.Context, req Request, plugins Plugins) erro
 	if err != nil {
 		return fmt.Errorf("%s: %w", req.Source, err)
 	}
-	m.Configuration = answer.Configuration
+	if m.Configuration, err = scale(answer.Configuration, req.Scaling); err != nil {
+		return err
+	}
 	if m.Architecture, err = architecture(answer.Configuration); err != nil {
 		return err
 	}
@@ -243,6 +251,9 @@ func (m *Model) build(ctx context.Context, req Request, plugin model.Model, rena
 			}
 		}
 		m.Graph = g
+		if req.Scaling != nil && g.Notes[rope.TypeNote] != req.Scaling.Kind {
+			return &ScalingError{fault.New(fault.Unsupported, "the plugin that builds %s does not scale positions", m.Architecture)}
+		}
 		if err := m.check(); err != nil {
 			return fmt.Errorf("model %s: %w", req.Source, err)
 		}
@@ -252,6 +263,27 @@ func (m *Model) build(ctx context.Context, req Request, plugin model.Model, rena
 		// Both sides of a tie are there and differ: they are two parameters.
 		ask.Untied = true
 	}
+}
+
+// A ScalingError says why a model cannot be stretched as a [Request] asks.
+type ScalingError struct{ cause error }
+
+// Error is the reason.
+func (e *ScalingError) Error() string { return e.cause.Error() }
+
+// Unwrap is the reason, a fault.
+func (e *ScalingError) Unwrap() error { return e.cause }
+
+// scale is a configuration with the scaling; nil: as it is.
+func scale(configuration []byte, s *rope.Scaling) ([]byte, error) {
+	if s == nil {
+		return configuration, nil
+	}
+	scaled, err := s.Apply(configuration)
+	if err != nil {
+		return nil, &ScalingError{err}
+	}
+	return scaled, nil
 }
 
 // rename replaces the tensors of a checkpoint in the Graph's sources by what

@@ -10,6 +10,7 @@ import (
 
 	"github.com/honeml/hone/host/metrics"
 	"github.com/honeml/hone/host/rundir"
+	"github.com/honeml/hone/host/runfile"
 	"github.com/honeml/hone/host/ui"
 	"github.com/honeml/hone/sdk/graph/adapt"
 )
@@ -21,6 +22,9 @@ func (s *session) announce(display ui.Display, dir *rundir.Dir, fanout *metrics.
 	}
 	say("run %s in %s", s.run.Name, relative(dir.Path))
 	say("model %s: %s", relative(s.run.Model.Source), s.modelLine())
+	if line := s.scalingLine(); line != "" {
+		say("positions: %s", line)
+	}
 	say("data: %s", s.dataLine())
 	if s.kernels.note != "" {
 		say("%s", s.kernels.note)
@@ -40,6 +44,19 @@ func (s *session) modelLine() string {
 		s.model.Architecture, count(sum.Model), count(trained), 100*float64(trained)/float64(sum.Model))
 	if len(sum.Targets) > 0 {
 		line += " on " + strings.Join(adapt.PEFTTargets(s.graph), " ")
+	}
+	return line
+}
+
+// scalingLine is how the model is stretched; "" where it is not.
+func (s *session) scalingLine() string {
+	scaling := s.run.RoPEScaling
+	if scaling == nil {
+		return ""
+	}
+	line := fmt.Sprintf("%s scaling by %v, for documents of up to %d tokens", scaling.Kind, scaling.Factor, s.model.Context())
+	if scaling.Kind == runfile.ScalingDynamic {
+		line += fmt.Sprintf("; the frequencies are those of %d (train.max_length)", s.run.Train.MaxLength)
 	}
 	return line
 }
@@ -79,7 +96,7 @@ func (s *session) described() (resolved []byte, hyperparameters map[string]any, 
 		return nil, nil, err
 	}
 	hyperparameters = map[string]any{}
-	for _, part := range []string{"seed", "model", "adapter", "train"} {
+	for _, part := range []string{"seed", "model", "rope_scaling", "adapter", "train"} {
 		flatten(hyperparameters, part, tree[part])
 	}
 	return resolved, hyperparameters, nil

@@ -74,7 +74,7 @@ func (a *app) exportRun(ctx context.Context, dir, kind string, o exportOptions) 
 	if err != nil {
 		return "", err
 	}
-	m, err := a.openModel(ctx, t.run.Model.Source, t.run.Model.Revision, t.run.Train.MaxLength)
+	m, err := a.openModel(ctx, modelOf(t.run, t.run.Train.MaxLength))
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/honeml/hone/host/basemodel"
 	"github.com/honeml/hone/sdk/graph/adapt"
 )
 
@@ -19,7 +20,7 @@ func (a *app) graphCommand() *cobra.Command {
 			if rank < 0 || maxLength < 0 {
 				return usageError{fmt.Errorf("-rank %d, -max-length %d: want 0 or more", rank, maxLength)}
 			}
-			m, err := a.openModel(cmd.Context(), args[0], revision, maxLength)
+			m, err := a.openModel(cmd.Context(), basemodel.Request{Source: args[0], Revision: revision, MaxLength: maxLength})
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func (a *app) infer(ctx context.Context, target string, flags inferenceFlags) (*
 	}
 	i := &inference{app: a, flags: flags}
 	var t *trained
-	source, revision := target, ""
+	model := basemodel.Request{Source: target, MaxLength: flags.maxLength}
 	load := kernels.LoadRequest{}
 	weightType, block, own := "auto", runfile.PluginBlock{Kind: runfile.KindKernels, Name: flags.kernels}, false
 	if isRun(target) {
@@ -148,7 +149,8 @@ func (a *app) infer(ctx context.Context, target string, flags inferenceFlags) (*
 		if t, err = findTrained(target, flags.checkpoint); err != nil {
 			return nil, err
 		}
-		source, revision, weightType = t.run.Model.Source, t.run.Model.Revision, t.run.Model.DType
+		// Positions that are scaled by length are those of the training.
+		model, weightType = modelOf(t.run, cmp.Or(flags.maxLength, t.run.Train.MaxLength)), t.run.Model.DType
 		if block.Name == "" && !t.run.KernelsChosen {
 			block.Name, block.Values = t.run.Kernels.Name, t.run.Kernels.Values
 		}
@@ -164,7 +166,7 @@ func (a *app) infer(ctx context.Context, target string, flags inferenceFlags) (*
 	if err != nil {
 		return nil, err
 	}
-	if i.model, err = a.openModel(ctx, source, revision, flags.maxLength); err != nil {
+	if i.model, err = a.openModel(ctx, model); err != nil {
 		return nil, err
 	}
 	g := i.model.Graph

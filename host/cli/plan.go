@@ -79,6 +79,9 @@ func (s *session) printPlan(w io.Writer, p *kernels.Plan, steps int64, tokens fl
 	}
 	row("run", "%s", s.run.Name)
 	row("model", "%s", s.modelLine())
+	if line := s.scalingLine(); line != "" {
+		row("positions", "%s", line)
+	}
 	row("data", "%s", s.dataLine())
 	warmup := train.WarmupSteps(t.Warmup, steps)
 	row("steps", "%d; learning rate %g, %s, %d of warm-up", steps, t.LearningRate, t.Schedule, warmup)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -13,11 +14,13 @@ import (
 	"github.com/honeml/hone/host/hub"
 	"github.com/honeml/hone/host/pluginhost"
 	"github.com/honeml/hone/host/runfile"
+	"github.com/honeml/hone/sdk/config"
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
 	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/model"
+	"github.com/honeml/hone/sdk/model/rope"
 )
 
 // A session is what a run file leads to, up to the point where weights are read:
@@ -71,11 +74,23 @@ func (a *app) pluginOptions(env []string) pluginhost.Options {
 	return pluginhost.Options{Env: env, Logger: a.log(), LogLevel: a.log().GetLevel()}
 }
 
-// openModel opens a model by its name, for documents of up to maxLength tokens.
-func (a *app) openModel(ctx context.Context, source, revision string, maxLength int) (*basemodel.Model, error) {
-	return basemodel.Open(ctx, basemodel.Request{
-		Source: source, Revision: revision, MaxLength: maxLength, Cache: hub.Environment(os.Getenv),
-	}, models{a})
+// openModel opens a model; of the request, the cache is filled in.
+func (a *app) openModel(ctx context.Context, req basemodel.Request) (*basemodel.Model, error) {
+	req.Cache = hub.Environment(os.Getenv)
+	return basemodel.Open(ctx, req, models{a})
+}
+
+// modelOf is the model of a run, stretched as the run has it, for documents of up to
+// maxLength tokens.
+func modelOf(run *runfile.Run, maxLength int) basemodel.Request {
+	req := basemodel.Request{Source: run.Model.Source, Revision: run.Model.Revision, MaxLength: maxLength}
+	if s := run.RoPEScaling; s != nil {
+		req.Scaling = &rope.Scaling{
+			Kind: s.Kind, Factor: s.Factor, Original: s.OriginalLength,
+			AttentionFactor: s.AttentionFactor, BetaFast: s.BetaFast, BetaSlow: s.BetaSlow,
+		}
+	}
+	return req
 }
 
 // open opens the model of a run and marks what is trained.
@@ -102,8 +117,8 @@ func (s *session) openModel(ctx context.Context) error {
 	for {
 		length := s.run.Train.MaxLength
 		var err error
-		if s.model, err = s.app.openModel(ctx, s.run.Model.Source, s.run.Model.Revision, length); err != nil {
-			return err
+		if s.model, err = s.app.openModel(ctx, modelOf(s.run, length)); err != nil {
+			return s.explainScaling(err)
 		}
 		limit := s.model.Context()
 		if limit == 0 {
@@ -118,6 +133,17 @@ func (s *session) openModel(ctx context.Context) error {
 		}
 		s.close()
 	}
+}
+
+// explainScaling shows why the model cannot be stretched at the block that asks for
+// it.
+func (s *session) explainScaling(err error) error {
+	var scaling *basemodel.ScalingError
+	if !errors.As(err, &scaling) {
+		return err
+	}
+	ref := runfile.Ref{Block: "rope_scaling", Label: s.run.RoPEScaling.Kind}
+	return s.app.show(s.run.Diagnose(ref, config.Diagnostics{{Summary: "the model cannot be scaled so", Detail: scaling.Error()}}))
 }
 
 func (s *session) close() {

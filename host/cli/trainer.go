@@ -260,5 +260,20 @@ func (s *session) writeResult(dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, export.AdapterConfigFile), c, 0o644)
+	if err := os.WriteFile(filepath.Join(dir, export.AdapterConfigFile), c, 0o644); err != nil {
+		return err
+	}
+	return s.writeBase(dir)
+}
+
+// writeBase writes beside an adapter what it needs of its base that the base does
+// not have by itself.
+func (s *session) writeBase(dir string) error {
+	if s.run.RoPEScaling == nil {
+		return nil
+	}
+	card := export.Card{Name: s.run.Name, Base: s.run.Model.Source, Scaling: s.scalingLine()}
+	return errors.Join(
+		export.WriteConfiguration(filepath.Join(dir, "config.json"), s.model.Configuration, nil),
+		os.WriteFile(filepath.Join(dir, export.CardFile), card.Markdown(), 0o644))
 }

@@ -42,6 +42,9 @@ func (r *Run) ownBlocks() map[Ref]any {
 		{Block: "evaluate"}:           r.Evaluate,
 		{Block: "checkpoint"}:         r.Checkpoint,
 	}
+	if r.RoPEScaling != nil {
+		out[Ref{Block: "rope_scaling", Label: r.RoPEScaling.Kind}] = r.RoPEScaling
+	}
 	out[Ref{Block: "adapter", Label: r.Adapter.Kind}] = r.Adapter
 	for i, d := range r.Data.Train {
 		out[Ref{Block: "data", Label: "train", Index: i}] = d
@@ -100,6 +103,8 @@ func object(value any) (map[string]any, error) {
 func (r *Run) checkTogether() error {
 	t := r.Train
 	switch {
+	case r.RoPEScaling != nil && !(r.RoPEScaling.Factor > 1):
+		return fmt.Errorf("its positions are scaled by a factor of %v", r.RoPEScaling.Factor)
 	case r.Adapter.Kind == AdapterLoRA && r.Adapter.Rank < 1:
 		return fmt.Errorf("the adapter's rank is %d", r.Adapter.Rank)
 	case (t.Epochs > 0) == (t.Steps > 0):

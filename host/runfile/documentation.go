@@ -3,6 +3,7 @@ package runfile
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/honeml/hone/host/runfile/internal/evaluate"
@@ -122,7 +123,7 @@ func writeResume(b *strings.Builder) {
 			[]string{"the `kernels` block: which plugin, and all its settings", "`required_plugins`"}},
 		{RuleLength, "May differ with `schedule = \"constant\"`, once the warm-up is over: then no learning rate depends on how long the run is", nil},
 		{RuleContent, "May differ if it leads to the same content, as when a folder was moved", nil},
-		{RuleFixed, "May not differ: it changes the mathematics", []string{"the kind of adapter", "the number of `data \"train\"` blocks"}},
+		{RuleFixed, "May not differ: it changes the mathematics", []string{"the kinds of adapter and of RoPE scaling", "the number of `data \"train\"` blocks"}},
 	} {
 		names := settingsOf(rule.rule)
 		fmt.Fprintf(b, "- **%s**: %s\n", rule.heading, strings.Join(append(names, rule.others...), ", "))
@@ -144,8 +145,8 @@ func settingsOf(rule Rule) []string {
 			prefix = "data." + s.Label + "."
 		}
 		for _, a := range s.Attributes {
-			if a.Resume == rule {
-				names = append(names, "`"+prefix+a.Name+"`")
+			if name := "`" + prefix + a.Name + "`"; a.Resume == rule && !slices.Contains(names, name) {
+				names = append(names, name)
 			}
 		}
 	}

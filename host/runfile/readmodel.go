@@ -43,6 +43,19 @@ func (l *loader) readModel(r *Run, b *decodedBlock) {
 	r.Model.Source = source
 }
 
+// readScaling reads how the model is stretched; nil where nothing says so.
+func (l *loader) readScaling(r *Run, b *decodedBlock) {
+	if b == nil {
+		return
+	}
+	r.RoPEScaling = &RoPEScaling{Kind: b.ref.Label}
+	l.fill(b, r.RoPEScaling)
+	if slow, fast := r.RoPEScaling.betas(); slow > fast && !b.bad["beta_slow"] && !b.bad["beta_fast"] {
+		l.refuse(b.block.DefRange(), "Contradiction",
+			"beta_slow is %v and beta_fast %v: pairs that turn more often than beta_fast keep their frequency, so it is the larger one.", slow, fast)
+	}
+}
+
 // modelSource is a model's source, absolute, or what is wrong with it.
 func (l *loader) modelSource(source string) (full, wrong string) {
 	if strings.HasPrefix(source, hubScheme) {

@@ -47,6 +47,7 @@ func (l *loader) readRun(block *hclsyntax.Block) *Run {
 	}
 	find := func(block, label string) *decodedBlock { return l.findOrDefault(blocks, block, label) }
 	l.readModel(r, needed(l, blocks, "model", `model { source = "…" }`))
+	l.readScaling(r, first(blocks, "rope_scaling"))
 	adapter := find("adapter", AdapterLoRA)
 	l.readAdapter(r, adapter)
 	l.readData(r, blocks)

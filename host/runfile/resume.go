@@ -104,6 +104,9 @@ func (r *Run) settings() map[string]setting {
 		}
 	}
 	put("adapter", r.Adapter.Kind, RuleFixed, Ref{Block: "adapter", Label: r.Adapter.Kind})
+	if s := r.RoPEScaling; s != nil {
+		put("rope_scaling", s.Kind, RuleFixed, Ref{Block: "rope_scaling", Label: s.Kind})
+	}
 	first := Ref{Block: "data", Label: "train"}
 	put("data.train", len(r.Data.Train), RuleFixed, first)
 	put("data.train.shuffle", r.Data.Shuffle, RuleFixed, first, "shuffle")

@@ -1,22 +1,26 @@
 package runfile
 
 import (
+	"cmp"
+
 	"github.com/honeml/hone/host/runfile/internal/formula"
 )
 
 // A Run is what a run file asks for, with every default filled in. Paths are
 // absolute. Zero values mean what the comments say.
 type Run struct {
-	Name       string           `json:"name"` // fit for the name of a folder
-	Seed       uint64           `json:"seed"` // at most 2^53
-	Model      ModelConfig      `json:"model"`
-	Adapter    AdapterConfig    `json:"adapter"`
-	Data       DataConfigs      `json:"data"`
-	Train      TrainConfig      `json:"train"`
-	Evaluate   EvaluateConfig   `json:"evaluate"`
-	Checkpoint CheckpointConfig `json:"checkpoint"`
-	Metrics    []Metric         `json:"metrics"`
-	Kernels    PluginBlock      `json:"kernels"`
+	Name  string      `json:"name"` // fit for the name of a folder
+	Seed  uint64      `json:"seed"` // at most 2^53
+	Model ModelConfig `json:"model"`
+	// RoPEScaling stretches the model; nil: it stays as it is.
+	RoPEScaling *RoPEScaling     `json:"rope_scaling,omitempty"`
+	Adapter     AdapterConfig    `json:"adapter"`
+	Data        DataConfigs      `json:"data"`
+	Train       TrainConfig      `json:"train"`
+	Evaluate    EvaluateConfig   `json:"evaluate"`
+	Checkpoint  CheckpointConfig `json:"checkpoint"`
+	Metrics     []Metric         `json:"metrics"`
+	Kernels     PluginBlock      `json:"kernels"`
 	// KernelsChosen says that the run file has no kernels block: Kernels is the host's
 	// choice.
 	KernelsChosen bool `json:"kernels_chosen,omitempty"`
@@ -38,6 +42,29 @@ type ModelConfig struct {
 	Revision string `json:"revision,omitempty" config:"revision"` // of a model of the Hub; "": its main branch
 	DType    string `json:"dtype" config:"dtype"`                 // auto, float32, bfloat16, float16
 	Quantize string `json:"quantize" config:"quantize"`           // none, or a name that the kernels plugin knows
+}
+
+// The kinds of RoPE scaling.
+const (
+	ScalingLinear  = "linear"
+	ScalingDynamic = "dynamic"
+	ScalingYaRN    = "yarn"
+)
+
+// A RoPEScaling stretches the model's positions beyond its own length. The fields
+// after Factor are of ScalingYaRN; 0 is the usual value.
+type RoPEScaling struct {
+	Kind            string  `json:"kind"`
+	Factor          float64 `json:"factor" config:"factor"`
+	OriginalLength  int     `json:"original_length,omitempty" config:"original_length"` // in tokens
+	AttentionFactor float64 `json:"attention_factor,omitempty" config:"attention_factor"`
+	BetaFast        float64 `json:"beta_fast,omitempty" config:"beta_fast"`
+	BetaSlow        float64 `json:"beta_slow,omitempty" config:"beta_slow"`
+}
+
+// betas are BetaSlow and BetaFast with their usual values.
+func (s *RoPEScaling) betas() (slow, fast float64) {
+	return cmp.Or(s.BetaSlow, 1), cmp.Or(s.BetaFast, 32)
 }
 
 // The kinds of adapters.

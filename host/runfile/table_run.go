@@ -8,6 +8,20 @@ func runBlocks() []blockSpec {
 		{Block: "run", Label: anyLabel, Doc: "A training run. Its label names the folder that it leaves.", Attributes: runAttributes()},
 		{Block: "model", Doc: "The model that is trained. Required.", Attributes: modelAttributes()},
 		{
+			Block: "rope_scaling", Label: ScalingLinear, Attributes: scalingAttributes(),
+			Doc: "Documents longer than the model's own length: all positions are divided by the factor (Chen et al., 2023). It is written to the configuration " +
+				"of an export, and beside the adapter. A model that is scaled already keeps the kind, and can get another factor.",
+		},
+		{
+			Block: "rope_scaling", Label: ScalingDynamic, Attributes: scalingAttributes(),
+			Doc: "The same by a larger base of RoPE, which follows from train.max_length and leaves everything as it is up to the model's own length. " +
+				"Other programs choose the base anew for each text, by its length.",
+		},
+		{
+			Block: "rope_scaling", Label: ScalingYaRN, Attributes: yarnAttributes(),
+			Doc: "The same by frequency: fast pairs of columns stay, slow ones are divided by the factor (Peng et al., 2023). It needs the least training.",
+		},
+		{
 			Block: "adapter", Label: AdapterLoRA, Attributes: loraAttributes(),
 			Doc: "Low-rank adapters beside frozen weights (Hu et al., 2021). This is what is trained where no adapter block stands.",
 		},
@@ -109,6 +123,35 @@ func modelAttributes() []attributeSpec {
 			check: checkName, Fix: "Write \"none\", or a quantisation that the kernels plugin offers, such as \"nf4\".",
 		},
 	}
+}
+
+func scalingAttributes() []attributeSpec {
+	return []attributeSpec{{
+		Attribute: required(attr("factor", config.Of(config.Number), "The length to reach, divided by the model's length before any scaling.")),
+		Resume:    RuleFixed, check: aboveUpTo(1, 10000), Fix: "A factor of 4 makes 8192 tokens 32768.",
+	}}
+}
+
+func yarnAttributes() []attributeSpec {
+	return append(scalingAttributes(),
+		attributeSpec{
+			Attribute: attr("original_length", config.Of(config.Int), "The length before scaling, in tokens."),
+			Computed:  "the model's own length", Why: "models whose documents give an original length of their own need it here", Resume: RuleFixed,
+			check: between(1, 1e9),
+		},
+		attributeSpec{
+			Attribute: attr("attention_factor", config.Of(config.Number), "Factor on rotated queries and on rotated keys."),
+			Computed:  "0.1 ln(factor) + 1", Why: "what the paper found best", Resume: RuleFixed, check: aboveUpTo(0, 1000),
+		},
+		attributeSpec{
+			Attribute: attr("beta_fast", config.Of(config.Number), "Pairs that turn more often than this within the original length stay as they are."),
+			Computed:  "32", Why: "the paper's value for Llama", Resume: RuleFixed, check: aboveUpTo(0, 1e6),
+		},
+		attributeSpec{
+			Attribute: attr("beta_slow", config.Of(config.Number), "Pairs that turn less often than this are divided by the whole factor."),
+			Computed:  "1", Why: "the paper's value for Llama", Resume: RuleFixed, check: aboveUpTo(0, 1e6),
+		},
+	)
 }
 
 func loraAttributes() []attributeSpec {

@@ -100,10 +100,15 @@ func parameters(c *hfconfig.Config, o Options) *hfconfig.Config {
 
 const originalLength = "original_max_position_embeddings"
 
-func (s *Settings) readScaling(c, p *hfconfig.Config) {
+// readKind reads the kind of scaling and the length before it.
+func (s *Settings) readKind(c, p *hfconfig.Config) {
 	s.Kind = p.String("rope_type", p.String("type", "default"))
 	// Beside the object, the length before stretching counts more than in it.
 	s.original = c.Int(originalLength, p.Int(originalLength, s.Length))
+}
+
+func (s *Settings) readScaling(c, p *hfconfig.Config) {
+	s.readKind(c, p)
 	need := func(key string) float64 {
 		if !p.Has(key) {
 			p.Failf(key, "is missing, rope type %q needs it", s.Kind)
@@ -331,11 +336,15 @@ func (s Settings) longropeAttention() float64 {
 
 // Note records the settings in a Graph, for people and exported configurations.
 func (s Settings) Note(b *graph.Builder) {
-	b.Note("rope.type", s.Kind)
+	b.Note(TypeNote, s.Kind)
 	b.Note("rope.theta", strconv.FormatFloat(s.Theta, 'g', -1, 64))
 	b.Note(ContextNote, strconv.Itoa(s.Context()))
 }
 
-// ContextNote is the key of the Graph's note that holds the longest document
-// that the model is good for, in tokens.
-const ContextNote = "context_length"
+// TypeNote is the key of the Graph's note that holds the kind of scaling, and
+// ContextNote of the one that holds the longest document that the model is good
+// for, in tokens.
+const (
+	TypeNote    = "rope.type"
+	ContextNote = "context_length"
+)

@@ -1,0 +1,43 @@
+package export
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// CardFile is the file that tells people about an adapter beside it.
+const CardFile = "README.md"
+
+// A Card is what whoever loads an adapter with other programs has to know.
+type Card struct {
+	Name string // of the run
+	Base string // what the run file calls the base model
+	// Scaling is how the base model's positions were scaled, in words; "" for a base
+	// as it is. The base is then loaded by the config.json beside the adapter.
+	Scaling string
+}
+
+// Markdown is the card as the Hub takes it.
+func (c Card) Markdown() []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "---\nbase_model: %s\nlibrary_name: peft\n---\n\n# %s\n\nA LoRA adapter for `%s`.\n", strconv.Quote(c.Base), c.Name, c.Base)
+	if c.Scaling != "" {
+		fmt.Fprintf(&b, scaledBase, c.Scaling, strings.TrimPrefix(c.Base, "hf://"))
+	}
+	return []byte(b.String())
+}
+
+// scaledBase says how a base with scaled positions is loaded.
+const scaledBase = `
+It was trained with positions that the base model does not have by itself: %s.
+The ` + "`config.json`" + ` beside this file is the base model's with that scaling; load the base by it:
+
+` + "```python" + `
+from peft import PeftModel
+from transformers import AutoConfig, AutoModelForCausalLM
+
+config = AutoConfig.from_pretrained("PATH OF THIS FOLDER")
+base = AutoModelForCausalLM.from_pretrained(%q, config=config)
+model = PeftModel.from_pretrained(base, "PATH OF THIS FOLDER")
+` + "```\n"
