@@ -3,6 +3,7 @@ package runfile_test
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func TestExamplesOfDocumentation(t *testing.T) {
 		}
 		whole := example
 		if !strings.Contains(example, "run \"") {
-			if strings.Contains(example, "metric ") || strings.Contains(example, "logger ") {
+			if slices.ContainsFunc([]string{"metric ", "logger ", "rope_scaling "}, func(block string) bool { return strings.Contains(example, block) }) {
 				whole = "run \"x\" {\nmodel { source = \"hf://a/b\" }\ndata \"train\" { source = \"data.jsonl\" }\ntrain { epochs = 1 }\n" + example + "}\n"
 			} else {
 				whole = example + "run \"x\" {\nmodel { source = \"hf://a/b\" }\ndata \"train\" { source = \"data.jsonl\" }\ntrain { epochs = 1 }\n}\n"

@@ -21,6 +21,7 @@ func TestResumable(t *testing.T) {
 		{"written otherwise", `adapter "lora" { rank = 16 }`, ``, map[string]runfile.Rule{}},
 		{"seed", `seed = 1`, `seed = 2`, map[string]runfile.Rule{"seed": runfile.RuleFixed}},
 		{"rank", `adapter "lora" { rank = 8 }`, `adapter "lora" { rank = 4 }`, map[string]runfile.Rule{"adapter.rank": runfile.RuleFixed, "adapter.alpha": runfile.RuleFixed}},
+		{"scaling", ``, `rope_scaling "linear" { factor = 2 }`, map[string]runfile.Rule{"rope_scaling": runfile.RuleFixed, "rope_scaling.factor": runfile.RuleFixed}},
 		{"order of targets", `adapter "lora" { targets = ["a", "b"] }`, `adapter "lora" { targets = ["b", "a"] }`, map[string]runfile.Rule{}},
 		{"an adapter instead of a fresh one", `adapter "lora" {
 rank  = 4

@@ -33,6 +33,9 @@ func read(configuration []byte) (settings, error) {
 		Vocabulary: 32064, Hidden: 3072, Intermediate: 8192, Layers: 32, Heads: 32, Epsilon: 1e-5, Activation: "silu",
 	})}
 	s.rope = rope.Read(c, rope.Options{Theta: 10000, Length: 4096, HeadWidth: s.HeadWidth})
+	if s.rope.Kind != "default" && s.rope.Kind != "longrope" {
+		c.Failf("rope_scaling", "rope type %q: models of this architecture have default or longrope", s.rope.Kind)
+	}
 	if c.Has("sliding_window") {
 		s.window = c.Int("sliding_window", 0)
 	}

@@ -57,14 +57,9 @@ func TestMistakes(t *testing.T) {
 			Want: "config.json: sliding_window: 0 is not a whole number from 1 to a billion"},
 		{Name: "divisors", Configuration: "phi4mini", Keys: map[string]any{"partial_rotary_factor": 0.5},
 			Want: "rope: long_factor has 3 numbers, want one for each of 2 pairs"},
+		{Name: "scaling", Configuration: "phi3", Keys: map[string]any{"rope_scaling": map[string]any{"type": "linear", "factor": 2}},
+			Want: `config.json: rope_scaling: rope type "linear": models of this architecture have default or longrope`},
 		{Name: "part of a head", Configuration: "phi4mini", Keys: map[string]any{"partial_rotary_factor": 0.45},
 			Want: "config.json: partial_rotary_factor: 0.45 of a head of 8 columns is no even number of them"},
-	})
-}
-
-func TestCannotSay(t *testing.T) {
-	modeltest.CannotSay(t, phi{}, []modeltest.Mistake{
-		{Name: "scaling", Configuration: "phi3", Keys: map[string]any{"rope_scaling": map[string]any{"type": "linear", "factor": 2}},
-			Want: `rope type "linear" has no place in a GGUF file of this architecture`},
 	})
 }

@@ -17,7 +17,12 @@ import (
 // open opens a checkpoint, or a GGUF file, with the model plugin that answers for it.
 func open(t *testing.T, source string, maxLength int) *basemodel.Model {
 	t.Helper()
-	m, err := basemodel.Open(t.Context(), basemodel.Request{Source: source, MaxLength: maxLength}, plugins{t})
+	return openRequest(t, basemodel.Request{Source: source, MaxLength: maxLength})
+}
+
+func openRequest(t *testing.T, req basemodel.Request) *basemodel.Model {
+	t.Helper()
+	m, err := basemodel.Open(t.Context(), req, plugins{t})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -334,7 +334,9 @@ func (s Settings) longropeAttention() float64 {
 	return math.Sqrt(1 + math.Log(s.factor)/math.Log(float64(s.original)))
 }
 
-// Note records the settings in a Graph, for people and exported configurations.
+// Note records the settings in a Graph, for people and for the host, which takes
+// from it how long documents may be, and that a scaling that a run file asks for
+// ([Scaling]) has been heeded.
 func (s Settings) Note(b *graph.Builder) {
 	b.Note(TypeNote, s.Kind)
 	b.Note("rope.theta", strconv.FormatFloat(s.Theta, 'g', -1, 64))
