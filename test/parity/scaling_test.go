@@ -10,6 +10,7 @@ import (
 	"github.com/honeml/hone/host/basemodel"
 	"github.com/honeml/hone/host/export"
 	"github.com/honeml/hone/sdk/model/rope"
+	kit "github.com/honeml/hone/sdk/plugintest/golden"
 )
 
 // A scaledCase is a model with scaling that it does not have by itself, from
@@ -50,7 +51,7 @@ func (c scaledCase) open(t *testing.T) *basemodel.Model {
 
 func (c scaledCase) score(t *testing.T, m *basemodel.Model) []float32 {
 	t.Helper()
-	return bind(t, setup{model: m, graph: m.Graph, maxLength: c.MaxLength}).score("", pack(c.Document))
+	return bind(t, setup{model: m, graph: m.Graph, maxLength: c.MaxLength}).score("", kit.Pack(c.Document))
 }
 
 // TestScaling: a model that is stretched by hone gives, beyond its own length, what

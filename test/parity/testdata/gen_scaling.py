@@ -15,8 +15,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging
 
-import reference as ref
 from check_peft import log_probs
+from kit import reference as ref
 
 HERE = Path(__file__).parent
 MAX_LENGTH, LENGTH = 160, 100  # of a run, and of the document; the models' own is 64
