@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 
 	"github.com/honeml/hone/sdk/fault"
 )
@@ -51,47 +51,53 @@ func (r *Release) Encode() ([]byte, error) {
 }
 
 // Decode reads a manifest and checks it: every name in it is safe to use as a file's,
-// and the signature is that of the key that it names. signature is nil where the
-// release has none; a manifest that names a key needs one.
-func Decode(data, signature []byte) (*Release, error) {
+// and the signature is that of the key that it names. signature, which is asked for
+// where the manifest names a key, may answer an fs.ErrNotExist.
+func Decode(data []byte, signature func() ([]byte, error)) (*Release, error) {
 	if len(data) > MaxManifestBytes {
 		return nil, fault.New(fault.BadInput, "a manifest of more than %d bytes", MaxManifestBytes)
 	}
-	m, err := parseManifest(data)
-	if err != nil {
+	m := new(manifest)
+	if err := decodeStrict(data, m); err != nil {
 		return nil, fault.New(fault.BadInput, "the manifest cannot be read: %w", err)
 	}
 	r, err := m.release()
 	if err != nil {
 		return nil, fault.New(fault.BadInput, "the manifest is wrong: %w", err)
 	}
-	if err := r.checkSignature(data, signature); err != nil {
-		return nil, fault.New(fault.BadInput, "the manifest of %s cannot be trusted: %w", r, err)
+	if r.Key == "" {
+		return r, nil
+	}
+	signed, err := signature()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("it names key %s, and its signature %s is missing", r.Key.ID(), ManifestName(r.Name, r.Version)+SignatureSuffix)
+	case err != nil:
+		return nil, err
+	default:
+		err = r.Key.verify(data, signed)
+	}
+	if err != nil {
+		return nil, fault.New(fault.BadInput, "the manifest of %s cannot be trusted: %v", r, err)
 	}
 	return r, nil
 }
 
-func parseManifest(data []byte) (*manifest, error) {
+// decodeStrict reads one JSON object of format [manifestFormat], without unknown fields.
+func decodeStrict(data []byte, into any) error {
 	// A later format may have other fields: it is named before they are complained of.
 	var head struct {
 		Format int `json:"format"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, err
+		return err
 	}
 	if head.Format != manifestFormat {
-		return nil, fmt.Errorf("it is of format %d, and this hone reads format %d", head.Format, manifestFormat)
+		return fmt.Errorf("it is of format %d, and this hone reads format %d", head.Format, manifestFormat)
 	}
-	m := new(manifest)
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	if err := d.Decode(m); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows its end")
-	}
-	return m, nil
+	return d.Decode(into) // nothing follows: Unmarshal would have said so
 }
 
 // release checks m.
@@ -151,16 +157,4 @@ func (b *Build) check(r *Release, p Platform) error {
 		return fmt.Errorf("a binary of %d bytes", b.BinarySize)
 	}
 	return nil
-}
-
-func (r *Release) checkSignature(data, signature []byte) error {
-	switch {
-	case r.Key == "" && signature == nil:
-		return nil
-	case r.Key == "":
-		return errors.New("a signature stands beside it, and it names no public_key that would have signed it")
-	case signature == nil:
-		return fmt.Errorf("it names key %s, and its signature %s is missing", r.Key.ID(), ManifestName(r.Name, r.Version)+SignatureSuffix)
-	}
-	return r.Key.verify(data, signature)
 }

@@ -41,6 +41,43 @@ func Unpack(ctx context.Context, archive string, r *Release, p Platform, dir str
 	return unpack(ctx, archive, formatOf(build.Archive), &unpacking{binary: BinaryName(r.Name, p), build: build, dir: dir})
 }
 
+// Inspect is the build that an archive is, by what is in it.
+func Inspect(ctx context.Context, archive, name string, p Platform) (Build, error) {
+	b := Build{Archive: filepath.Base(archive)}
+	f, err := os.Open(archive)
+	if err != nil {
+		return b, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if b.ArchiveSize, err = io.Copy(sum, &contextReader{ctx, f}); err != nil {
+		return b, err
+	}
+	b.ArchiveSHA256 = SHA256(sum.Sum(nil))
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return b, err
+	}
+	found := false
+	err = entries(f, formatOf(archive), func(e entry) error {
+		if strings.TrimPrefix(e.name, "./") != BinaryName(name, p) {
+			return nil
+		}
+		found = true
+		sum.Reset()
+		b.BinarySize, err = io.Copy(sum, &contextReader{ctx, io.LimitReader(e.body, MaxBinaryBytes+1)})
+		b.BinarySHA256 = SHA256(sum.Sum(nil))
+		return err
+	})
+	if err == nil && !found {
+		err = noBinary(BinaryName(name, p))
+	}
+	return b, err
+}
+
+func noBinary(name string) error {
+	return fault.New(fault.BadInput, "it does not hold the binary %s", name)
+}
+
 func unpack(ctx context.Context, archive string, format Format, u *unpacking) error {
 	f, err := os.Open(archive)
 	if err != nil {
@@ -48,19 +85,13 @@ func unpack(ctx context.Context, archive string, format Format, u *unpacking) er
 	}
 	defer f.Close()
 	err = entries(f, format, func(e entry) error {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
 		e.body = &contextReader{ctx, e.body}
 		return u.take(e)
 	})
-	if err != nil {
-		return err
+	if err == nil && !u.found {
+		err = noBinary(u.binary)
 	}
-	if !u.found {
-		return fault.New(fault.BadInput, "it does not hold the binary %s", u.binary)
-	}
-	return nil
+	return err
 }
 
 // unpacking is one archive being unpacked.

@@ -1,13 +1,13 @@
 package source
 
 import (
-	"net"
 	"net/url"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 
+	"github.com/honeml/hone/host/distribution/internal/web"
 	"github.com/honeml/hone/host/distribution/release"
 	"github.com/honeml/hone/sdk/fault"
 )
@@ -92,7 +92,7 @@ func parseURL(text, scheme string) (a Address, problem string) {
 	switch scheme {
 	case "https":
 	case "http":
-		if !loopback(u.Hostname()) {
+		if !web.Loopback(u.Hostname()) {
 			return a, "http:// is spoken with this machine alone; use https://"
 		}
 	case "file":
@@ -124,10 +124,17 @@ func parseOCI(rest string) (a Address, problem string) {
 	return Address{OCI, rest}, ""
 }
 
-// loopback reports whether a host is this machine.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+// localPath is the path of a file:// URL as Parse writes it.
+func localPath(location string) (path string, ok bool) {
+	u, err := url.Parse(location)
+	if err != nil || u.Scheme != "file" {
+		return "", false
+	}
+	path = u.Path
+	if len(path) > 2 && path[2] == ':' { // /C:/plugins
+		path = path[1:]
+	}
+	return filepath.FromSlash(path), true
 }
 
 // String is the address as Parse reads it.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/honeml/hone/host/distribution/internal/web"
 	"github.com/honeml/hone/host/distribution/release"
 	"github.com/honeml/hone/host/rundir"
 	"github.com/honeml/hone/sdk/fault"
@@ -31,6 +32,7 @@ type fetcher struct {
 	address Address
 	options Options
 	store   store
+	client  *web.Client // nil where the store is on this machine
 }
 
 // Versions implements [Source].
@@ -72,11 +74,9 @@ func (f *fetcher) release(ctx context.Context, version string) (*release.Release
 	if err != nil {
 		return nil, err
 	}
-	signature, err := f.read(ctx, version, file+release.SignatureSuffix, release.MaxSignatureBytes)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	r, err := release.Decode(data, signature)
+	r, err := release.Decode(data, func() ([]byte, error) {
+		return f.read(ctx, version, file+release.SignatureSuffix, release.MaxSignatureBytes)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +90,20 @@ func (f *fetcher) release(ctx context.Context, version string) (*release.Release
 }
 
 // read is a whole small file.
-func (f *fetcher) read(ctx context.Context, version, file string, limit int64) ([]byte, error) {
-	body, err := f.store.open(ctx, version, file, 0)
-	if err != nil {
-		return nil, err
-	}
+func (f *fetcher) read(ctx context.Context, version, file string, limit int64) (data []byte, err error) {
+	err = f.patiently(ctx, func() (bool, error) {
+		body, err := f.store.open(ctx, version, file, 0)
+		if err != nil {
+			return false, err
+		}
+		data, err = readAll(body, file, limit)
+		return !errors.Is(err, fault.BadInput), err
+	})
+	return data, err
+}
+
+// readAll reads a body of at most limit bytes to its end and closes it.
+func readAll(body io.ReadCloser, file string, limit int64) ([]byte, error) {
 	defer body.Close()
 	data, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if err != nil {

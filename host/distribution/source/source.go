@@ -25,7 +25,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
+	"github.com/honeml/hone/host/distribution/internal/web"
+	"github.com/honeml/hone/host/distribution/registry"
 	"github.com/honeml/hone/host/distribution/release"
 	"github.com/honeml/hone/sdk/fault"
 )
@@ -58,6 +61,8 @@ type Options struct {
 	// Getenv reads the environment: GITHUB_TOKEN, GH_TOKEN, GITHUB_API_URL. nil:
 	// os.Getenv.
 	Getenv func(string) string
+
+	pause time.Duration // before a first retry; 0: the client's own
 }
 
 // Progress is how far a download is.
@@ -77,19 +82,42 @@ func Open(a Address, o Options) (Source, error) {
 	if o.Getenv == nil {
 		o.Getenv = os.Getenv
 	}
-	s, err := openStore(a, o)
-	if err != nil {
+	f := &fetcher{address: a, options: o}
+	if err := f.open(); err != nil {
 		return nil, err
 	}
-	return &fetcher{address: a, options: o, store: s}, nil
+	return f, nil
 }
 
-func openStore(a Address, o Options) (store, error) {
-	switch a.Kind {
-	case Folder:
-		return folder{path: a.Location, name: o.Name}, nil
+// open makes the store of the address's kind.
+func (f *fetcher) open() (err error) {
+	name, location := f.options.Name, f.address.Location
+	path, local := localPath(location)
+	if f.address.Kind == OCI || f.address.Kind == GitHub || f.address.Kind == Tree && !local {
+		f.client = web.NewClient(f.options.pause)
 	}
-	return nil, fault.New(fault.Unsupported, "source %s: a source of this kind cannot be read yet", a)
+	switch f.address.Kind {
+	case Folder:
+		f.store = openLocal(location, name)
+	case Archive:
+		f.store, err = newArchive(location, name)
+	case Tree:
+		if local {
+			f.store = openLocal(path, name)
+		} else {
+			f.store = tree{files: below{f.client, location}, name: name}
+		}
+	case GitHub:
+		f.store, err = newGitHub(f.client, location, f.options)
+	case OCI:
+		var repository *registry.Repository
+		if repository, err = registry.Open(f.client, location); err == nil {
+			f.store = &artifacts{repository: repository, name: name, seen: map[string]*registry.Artifact{}}
+		}
+	default:
+		err = fault.New(fault.BadInput, "source %q: not an address that Parse read", location)
+	}
+	return err
 }
 
 // A NotFoundError says that a source does not have what was asked for.
@@ -100,3 +128,7 @@ type NotFoundError struct {
 
 // Error names both.
 func (e *NotFoundError) Error() string { return fmt.Sprintf("%s has no %s", e.Source, e.What) }
+
+// An UnreachableError says that a source's host could not be spoken with; it names the
+// host. The machine may be offline.
+type UnreachableError = web.UnreachableError

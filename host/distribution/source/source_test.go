@@ -13,6 +13,7 @@ import (
 	"github.com/honeml/hone/host/distribution/pack"
 	"github.com/honeml/hone/host/distribution/release"
 	"github.com/honeml/hone/host/distribution/source"
+	"github.com/honeml/hone/sdk/fault"
 )
 
 const (
@@ -60,13 +61,20 @@ func signingKey(t *testing.T) *release.SigningKey {
 	return key
 }
 
-func open(t *testing.T, address string) source.Source {
+func open(t *testing.T, address string, environment ...string) source.Source {
 	t.Helper()
 	a, err := source.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := source.Open(a, source.Options{Getenv: func(string) string { return "" }})
+	s, err := source.Open(a, source.Hasty(source.Options{Getenv: func(name string) string {
+		for _, e := range environment {
+			if value, ok := strings.CutPrefix(e, name+"="); ok {
+				return value
+			}
+		}
+		return ""
+	}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +142,18 @@ func checkAbsent(t *testing.T, s source.Source, r *release.Release) {
 	}
 }
 
+// checkError wants one line with a text, and a hint with another.
+func checkError(t *testing.T, err error, says, hint string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want one line with %q", err, says)
+		return
+	}
+	if got := fault.HintOf(err); hint == "" && got != "" || !strings.Contains(got, hint) {
+		t.Errorf("%v: the hint is %q, want %q", err, got, hint)
+	}
+}
+
 func listing(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -152,4 +172,65 @@ func TestFolder(t *testing.T) {
 	key := signingKey(t)
 	published(t, dir, key, "1.2.0", "1.10.0")
 	checkGood(t, open(t, dir), key.Public())
+}
+
+func TestLocalTree(t *testing.T) {
+	root := publishedTree(t, nil, "1.2.0", "1.10.0")
+	for _, address := range []string{root, "file://" + root} {
+		t.Run(address[:5], func(t *testing.T) { checkGood(t, open(t, address), "") })
+	}
+}
+
+// publishedTree is a static tree of releases of model-apertus.
+func publishedTree(t *testing.T, key *release.SigningKey, versions ...string) string {
+	t.Helper()
+	dir, root := t.TempDir(), filepath.Join(t.TempDir(), "tree")
+	published(t, dir, key, versions...)
+	for _, version := range versions {
+		r, err := open(t, dir).Release(t.Context(), version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second time nothing happens
+			if err := pack.AddToTree(root, dir, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return root
+}
+
+func TestArchive(t *testing.T) {
+	key := signingKey(t)
+	dir := t.TempDir()
+	published(t, dir, key, "1.2.0", "1.10.0")
+	archive := "hone-plugin-model-apertus_1.2.0_windows_arm64.zip"
+	s := open(t, filepath.Join(dir, archive))
+	beside, err := s.Release(t.Context(), "1.2.0")
+	if err != nil || beside.Key != key.Public() {
+		t.Fatalf("with its manifest: %v, %v", beside, err)
+	}
+
+	alone := t.TempDir()
+	if err := os.Rename(filepath.Join(dir, archive), filepath.Join(alone, archive)); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, filepath.Join(alone, archive))
+	if versions, err := s.Versions(t.Context()); err != nil || !slices.Equal(versions, []string{"1.2.0"}) {
+		t.Errorf("versions %q, %v", versions, err)
+	}
+	r, err := s.Release(t.Context(), "1.2.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Key != "" || len(r.Builds) != 1 || r.Builds[windows] != beside.Builds[windows] {
+		t.Errorf("an archive alone is %+v, in its release it is %+v", r, beside.Builds[windows])
+	}
+	into := filepath.Join(t.TempDir(), "installed")
+	if err := s.Fetch(t.Context(), r, windows, into); err != nil {
+		t.Fatal(err)
+	}
+	if got := listing(t, into); !slices.Equal(got, []string{"README.md", "hone-plugin-model-apertus.exe"}) {
+		t.Errorf("installed %q", got)
+	}
 }
