@@ -323,16 +323,22 @@ func (m *Model) check() error {
 }
 
 // tieBroken reports whether a parameter has alternative tensors of which the
-// files hold two that differ.
+// files hold some that differ.
 func (m *Model) tieBroken() bool {
 	for _, p := range m.Graph.Params {
-		if p.Source == nil || p.Source.Op != graph.SourceTensor || len(p.Source.Names) != 2 || !used(m.Graph, p) {
+		if p.Source == nil || p.Source.Op != graph.SourceTensor || !used(m.Graph, p) {
 			continue
 		}
-		a, okA := m.Checkpoint.Lookup(p.Source.Names[0])
-		b, okB := m.Checkpoint.Lookup(p.Source.Names[1])
-		if okA && okB && differ(a, b) {
-			return true
+		var first *weights.Tensor
+		for _, name := range p.Source.Names {
+			t, ok := m.Checkpoint.Lookup(name)
+			switch {
+			case !ok:
+			case first == nil:
+				first = t
+			case differ(first, t):
+				return true
+			}
 		}
 	}
 	return false

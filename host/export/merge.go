@@ -29,10 +29,18 @@ type MergeSpec struct {
 type merged struct {
 	name    string
 	shape   []int
-	param   *graph.Param
+	param   *graph.Param   // nil: of a part of the model that the Graph does not know
 	adapter *graph.Adapter // added to it, or nil
 	dtype   weights.DType
 	array   *weights.Array // the base's values
+}
+
+func (t merged) elements() int64 {
+	n := int64(1)
+	for _, d := range t.shape {
+		n *= int64(d)
+	}
+	return n
 }
 
 // Merge writes the base model with what was trained worked into its weights,
@@ -48,7 +56,7 @@ func Merge(ctx context.Context, s MergeSpec) (untied bool, err error) {
 	var total, done int64
 	for i, t := range tensors {
 		specs[i] = tensorfile.Spec{Name: t.name, DType: t.dtype, Shape: t.shape}
-		total += int64(t.param.Elements())
+		total += t.elements()
 	}
 	w, err := safetensors.CreateSharded(s.Folder, "model", specs, s.ShardBytes, safetensors.Options{Sync: true})
 	if err != nil {
@@ -66,7 +74,7 @@ func Merge(ctx context.Context, s MergeSpec) (untied bool, err error) {
 		if err := s.write(out, t); err != nil {
 			return false, fmt.Errorf("tensor %q: %w", t.name, err)
 		}
-		done += int64(t.param.Elements())
+		done += t.elements()
 		if s.Progress != nil {
 			s.Progress(done, total)
 		}
@@ -113,7 +121,38 @@ func (s MergeSpec) tensors() (out []merged, untied bool, err error) {
 			return nil, false, err
 		}
 	}
-	return out, untied, nil
+	others, err := s.others()
+	return append(out, others...), untied, err
+}
+
+// others are the tensors of a model's other parts, where the Graph is of one part
+// alone. They go into the merged model as they are.
+func (s MergeSpec) others() ([]merged, error) {
+	if _, part := s.Graph.Notes[graph.PartNote]; !part || s.Checkpoint.GGUF() != nil {
+		return nil, nil
+	}
+	known := map[string]bool{}
+	for _, p := range s.Graph.Params {
+		for _, name := range p.Source.Tensors() {
+			known[name] = true
+		}
+	}
+	var out []merged
+	for t := range s.Checkpoint.Tensors() {
+		if known[t.Name] {
+			continue
+		}
+		array, err := weights.Resolve(s.Checkpoint, graph.FromTensor(t.Name))
+		if err != nil {
+			return nil, fault.New(fault.BadWeights, "tensor %q: %w", t.Name, err)
+		}
+		other := merged{name: t.Name, shape: t.Shape, dtype: s.typeOf(array), array: array}
+		if array.Readable() != nil { // whole numbers
+			other.dtype = array.DType()
+		}
+		out = append(out, other)
+	}
+	return out, nil
 }
 
 // resolve finds the base's values, and the shape and type to write.
@@ -122,24 +161,32 @@ func (s MergeSpec) resolve(t *merged) error {
 	if err != nil {
 		return fault.New(fault.BadWeights, "parameter %q: %w", t.param.Name, err)
 	}
-	t.array, t.shape, t.dtype = array, t.param.Shape, s.DType
+	t.array, t.shape, t.dtype = array, t.param.Shape, s.typeOf(array)
 	// A tensor that the Graph only reshapes keeps the checkpoint's shape.
 	if base, ok := s.Checkpoint.Lookup(t.name); ok && base.Elements() == t.param.Elements() {
 		t.shape = base.Shape
 	}
-	if t.dtype == dtype.Unknown {
-		t.dtype = array.DType()
-	}
-	if !t.dtype.Plain() {
-		t.dtype = dtype.F32
-	}
 	return nil
+}
+
+// typeOf is the type that the base's values are written in.
+func (s MergeSpec) typeOf(array *weights.Array) weights.DType {
+	switch {
+	case s.DType != dtype.Unknown:
+		return s.DType
+	case array.DType().Plain():
+		return array.DType()
+	}
+	return dtype.F32
 }
 
 // mergeRows is how many rows are merged at a time.
 const mergeRows = 256
 
 func (s MergeSpec) write(out *tensorfile.TensorWriter, t merged) error {
+	if t.param == nil {
+		return s.copyOther(out, t)
+	}
 	trained, err := s.trained(t.param)
 	if err != nil {
 		return err
@@ -189,6 +236,17 @@ func (s MergeSpec) rows(t merged, trained, dst []float32, first, cols int) error
 		return nil
 	}
 	return t.array.ReadRows(dst, first)
+}
+
+// copyOther writes a tensor of another part of the model.
+func (s MergeSpec) copyOther(out *tensorfile.TensorWriter, t merged) error {
+	if t.array.Readable() == nil {
+		return s.copyRows(out, t, nil)
+	}
+	return t.array.Tensors()[0].View(func(data []byte) error {
+		_, err := out.Write(data)
+		return err
+	})
 }
 
 func (s MergeSpec) copyRows(out *tensorfile.TensorWriter, t merged, trained []float32) error {

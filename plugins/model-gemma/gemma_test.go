@@ -9,10 +9,10 @@ import (
 	"github.com/honeml/hone/sdk/plugintest/modeltest"
 )
 
-func TestGraphs(t *testing.T)      { modeltest.Graphs(t, gemma{}) }
-func TestConformance(t *testing.T) { modeltest.Conformance(t, gemma{}) }
-func TestFiles(t *testing.T)       { modeltest.Files(t, gemma{}) }
-func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, gemma{}) }
+func TestGraphs(t *testing.T)      { modeltest.Graphs(t, served) }
+func TestConformance(t *testing.T) { modeltest.Conformance(t, served) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, served) }
+func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, served) }
 
 // TestDefaults: keys that are absent are those of transformers.
 func TestDefaults(t *testing.T) {

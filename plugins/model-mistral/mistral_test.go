@@ -11,10 +11,10 @@ import (
 	"github.com/honeml/hone/sdk/plugintest/modeltest"
 )
 
-func TestGraphs(t *testing.T)      { modeltest.Graphs(t, mistral{}) }
-func TestConformance(t *testing.T) { modeltest.Conformance(t, mistral{}) }
-func TestFiles(t *testing.T)       { modeltest.Files(t, mistral{}) }
-func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, mistral{}) }
+func TestGraphs(t *testing.T)      { modeltest.Graphs(t, served) }
+func TestConformance(t *testing.T) { modeltest.Conformance(t, served) }
+func TestFiles(t *testing.T)       { modeltest.Files(t, served) }
+func FuzzBuild(f *testing.F)       { modeltest.Fuzz(f, served) }
 
 // TestDefaults: keys that are absent or null are those of transformers.
 func TestDefaults(t *testing.T) {

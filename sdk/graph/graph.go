@@ -12,6 +12,10 @@ const (
 	NoParam ParamID = -1
 )
 
+// PartNote is the note of a Graph of one part of a model whose other parts it does not
+// know: the path below which the part's modules stand.
+const PartNote = "part"
+
 // A Graph is the forward pass of a model. Nodes stand in an order in which each
 // comes after those whose values it reads.
 //

@@ -77,23 +77,17 @@ func logits(g *graph.Graph) ([]float64, error) {
 	values := make([][]float64, len(g.Params))
 	for i, p := range g.Params {
 		seed := uint64(0)
-		for _, b := range []byte(p.Name) {
+		for _, b := range []byte(alone(g, p.Name)) {
 			seed = seed*131 + uint64(b)
 		}
 		values[i] = randomValues(rand.New(rand.NewPCG(seed, 5)), p)
-	}
-	limit := int32(g.Vocabulary())
-	for _, n := range g.Nodes {
-		if e, ok := n.Op.(*graph.Embed); ok {
-			limit = min(limit, int32(g.Params[e.Table].Shape[0]))
-		}
 	}
 	rng := rand.New(rand.NewPCG(6, 7))
 	var documents []document
 	for i, n := range []int{7, 1, 11} {
 		d := document{sample: int32(i), weights: make([]float32, n)}
 		for range n {
-			d.ids = append(d.ids, rng.Int32N(limit))
+			d.ids = append(d.ids, rng.Int32N(int32(g.IDs())))
 		}
 		documents = append(documents, d)
 	}

@@ -128,6 +128,17 @@ func resolved(c *check, file *weights.Checkpoint, s *graph.Source, what string) 
 	return array.Shape(), values
 }
 
+// alone is what a parameter is called in a model that is nothing but the part which g
+// is of: files hold no other part.
+func alone(g *graph.Graph, name string) string {
+	part := g.Notes[graph.PartNote]
+	root, _, _ := strings.Cut(part, ".")
+	if rest, ok := strings.CutPrefix(name, part+"."); ok {
+		return root + "." + rest
+	}
+	return name
+}
+
 // compareTensors holds every parameter, read out of the GGUF file, to the original.
 func compareTensors(c *check, g, again *graph.Graph, original, file *weights.Checkpoint, tensors map[string]*graph.Source) {
 	if len(again.Params) != len(g.Params) {
@@ -138,7 +149,7 @@ func compareTensors(c *check, g, again *graph.Graph, original, file *weights.Che
 		byName[p.Name] = p
 	}
 	for _, p := range g.Params {
-		other := byName[p.Name]
+		other := byName[alone(g, p.Name)]
 		if other == nil || !slices.Equal(other.Shape, p.Shape) {
 			c.fail("read back, the model has no %q of the shape %v", p.Name, p.Shape)
 		}

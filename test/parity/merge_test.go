@@ -12,9 +12,10 @@ import (
 
 // mergedCases are merged into models of their own: adapters of each kind, trained
 // biases, tied and untied full parameters, a checkpoint in shards, fused linears,
-// weights of norms for each head, convolutions.
+// weights of norms for each head, convolutions, a part of a model that reads images too.
 var mergedCases = []string{
 	"llama", "rslora", "targets", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied", "phi4", "gemma3", "cohere", "lfm2",
+	"gemma3-images",
 }
 
 // merge writes what was trained into the case's base model, in a folder of its own.

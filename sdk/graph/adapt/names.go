@@ -131,7 +131,8 @@ func (s *Summary) target(name string, role graph.Role) *Target {
 
 // PEFTTargets are target_modules for PEFT's adapter_config.json: the shortest
 // endings of the adapted modules' paths that name these and no other linear,
-// sorted.
+// sorted. Of a part of a model they are the whole paths: a vision tower has a q_proj
+// too.
 func PEFTTargets(g *graph.Graph) []string {
 	var adapted, others []string
 	for _, i := range g.Linears() {
@@ -142,7 +143,12 @@ func PEFTTargets(g *graph.Graph) []string {
 		}
 	}
 	var out []string
+	_, part := g.Notes[graph.PartNote]
 	for _, module := range adapted {
+		if part {
+			out = append(out, module)
+			continue
+		}
 		if ending := shortestEnding(module, others); !slices.Contains(out, ending) {
 			out = append(out, ending)
 		}

@@ -18,9 +18,15 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
+
+
+def auto_class(config):
+    """The class that loads models of a configuration: others where one reads images."""
+    return AutoModelForImageTextToText if "text_config" in config.sub_configs else AutoModelForCausalLM
 
 
 def fill(model, seed, spread=1.1):
@@ -190,7 +196,8 @@ def noise(model, docs, steps, optimizer, losses, norms):
 def fix_length(model, max_length):
     """Fixes the frequencies of dynamic RoPE and of longrope at those of a document of
     max_length: transformers chooses them anew for each document, hone once a run."""
-    rotary = getattr(model.base_model, "rotary_emb", None)
+    decoder = getattr(model.base_model, "language_model", model.base_model)
+    rotary = getattr(decoder, "rotary_emb", None)
     if rotary is not None and str(rotary.rope_type) in ("dynamic", "longrope"):
         from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 

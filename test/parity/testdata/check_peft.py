@@ -10,7 +10,7 @@ import warnings
 
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig
 from transformers.utils import logging
 
 from kit import reference as ref
@@ -31,7 +31,8 @@ def main():
     logging.disable_progress_bar()
     answers = []
     for r in json.load(open(sys.argv[1])):
-        model, info = AutoModelForCausalLM.from_pretrained(r["model"], dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+        auto = ref.auto_class(AutoConfig.from_pretrained(r["model"]))
+        model, info = auto.from_pretrained(r["model"], dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
         assert not any(info.values()), f"{r['model']}: {info}"
         ref.fix_length(model.eval(), r["max_length"])
         if r["adapter"]:

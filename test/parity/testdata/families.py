@@ -9,6 +9,9 @@ SIZES = {
     "vocab_size": 96, "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "max_position_embeddings": 64, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
 }
+VISION = {
+    "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 8, "patch_size": 4,
+}
 WINDOW, FULL = "sliding_attention", "full_attention"
 
 FAMILIES = {
@@ -74,6 +77,18 @@ FAMILIES = {
             "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1,
         },
     }),
+    # Language models in models that read images too: nothing of those is trained.
+    "gemma3-images": ("gemma3", {
+        "text_config": {"head_dim": 12, "query_pre_attn_scalar": 20, "sliding_window": 5, "layer_types": [WINDOW, FULL]},
+        "vision_config": VISION, "mm_tokens_per_image": 4,
+    }),
+    "mistral3": ("mistral3", {
+        "text_config": {"model_type": "ministral3", "head_dim": 8, "rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 10000.0, "factor": 16.0, "original_max_position_embeddings": 4, "beta_fast": 32.0,
+            "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1,
+        }},
+        "vision_config": {**VISION, "model_type": "pixtral"}, "tie_word_embeddings": False,
+    }),
 }
 
 # The architectures of GGUF files of those that have one.
@@ -86,4 +101,16 @@ GGUF = {
 
 def config(name):
     kind, keys = FAMILIES[name]
+    if "text_config" in keys:
+        return AutoConfig.for_model(kind, **{**keys, "text_config": {**SIZES, **keys["text_config"]}})
     return AutoConfig.for_model(kind, **{**SIZES, **keys})
+
+
+def targets(name):
+    """What PEFT calls the linears of a language model that is part of a model, whose
+    other parts have linears of the same names; None where it is the whole."""
+    _, keys = FAMILIES[name]
+    if "text_config" not in keys:
+        return None
+    linears = [f"self_attn.{p}_proj" for p in "qkvo"] + [f"mlp.{p}_proj" for p in ("gate", "up", "down")]
+    return [f"model.language_model.layers.{i}.{linear}" for i in range(SIZES["num_hidden_layers"]) for linear in linears]

@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig
+from transformers import AutoConfig, LlamaConfig, LlamaForCausalLM, MistralConfig
 from transformers.utils import logging
 
 import families
@@ -110,7 +110,10 @@ CASES = {
 }
 
 
-CASES |= {name: {"model": name, "adapter": adapter(), "logits": True, "steps": 20} for name in families.FAMILIES}
+CASES |= {
+    name: {"model": name, "adapter": adapter(peft_targets=families.targets(name)), "logits": True, "steps": 20}
+    for name in families.FAMILIES
+}
 
 
 def write_models(wanted):
@@ -121,7 +124,7 @@ def write_models(wanted):
         if name not in needed:
             continue
         config = MODELS[name] if name in MODELS else families.config(name)
-        model = ref.fill(AutoModelForCausalLM.from_config(config, dtype=torch.float32), seed=i + 1)
+        model = ref.fill(ref.auto_class(config).from_config(config, dtype=torch.float32), seed=i + 1)
         # Mistral in shards, with an index.
         save(model, name, max_shard_size="60KB" if name == "mistral" else "5GB")
         if name == "llama":
@@ -148,10 +151,10 @@ def open_model(case, spec):
         write_old(case, scaling)
     # Eager attention alone has all that the families need.
     attention = "eager" if case in families.FAMILIES else None
-    model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=torch.float32, attn_implementation=attention).eval()
+    model = ref.auto_class(config).from_pretrained(folder, config=config, dtype=torch.float32, attn_implementation=attention).eval()
     ref.fix_length(model, MAX_LENGTH)
     if case in ROPE:
-        plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        plain = ref.auto_class(config).from_pretrained(folder, dtype=torch.float32).eval()
         probes = ref.documents(7, PROBES, 100)
         a, b = ref.logits(model, probes), ref.logits(plain, probes)
         assert (a - b).norm() > 0.05 * b.norm(), f"{case}: the scaling makes no difference"
@@ -198,7 +201,7 @@ class Run:
 
     def __init__(self, spec, base, seed):
         self.spec, self.base, self.seed = spec, base, seed
-        self.vocabulary = base.config.vocab_size
+        self.vocabulary = base.config.get_text_config().vocab_size
         self.optimizer = spec.get("optimizer", ADAMW)
         self.full = "adapter" not in spec
         ids = ref.documents(seed, LENGTHS, self.vocabulary)
