@@ -49,10 +49,30 @@ type object map[string]json.RawMessage
 // A model that is stretched already keeps the kind of its scaling: its weights are
 // used to these frequencies. Only the factor can be another, and counts from the
 // model's length before any stretching. It answers a fault.Unsupported elsewhere.
+//
+// Of a model that reads images too, the language model in it is stretched.
 func (s Scaling) Apply(configuration []byte) ([]byte, error) {
 	if !(s.Factor > 1) || math.IsInf(s.Factor, 0) {
 		return nil, fault.New(fault.InvalidModel, "rope scaling by a factor of %v, want above 1", s.Factor)
 	}
+	c, err := hfconfig.Parse(configuration)
+	if err != nil {
+		return nil, err
+	}
+	if !c.Has("text_config") {
+		return s.apply(configuration)
+	}
+	var whole object
+	if err := json.Unmarshal(configuration, &whole); err != nil {
+		return nil, fault.New(fault.InvalidModel, "config.json: %w", err)
+	}
+	if whole["text_config"], err = s.apply(whole["text_config"]); err != nil {
+		return nil, fmt.Errorf("text_config: %w", err)
+	}
+	return json.Marshal(whole)
+}
+
+func (s Scaling) apply(configuration []byte) ([]byte, error) {
 	c, err := hfconfig.Parse(configuration)
 	if err != nil {
 		return nil, err

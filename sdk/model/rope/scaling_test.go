@@ -70,6 +70,19 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// TestApplyWithin: of a model with a language model in it, that is scaled.
+func TestApplyWithin(t *testing.T) {
+	got, err := Scaling{Kind: "linear", Factor: 2}.Apply([]byte(`{"text_config": {"hidden_size": 8}, "vision_config": {"rope_theta": 1.0}}`))
+	want := `{"text_config":{"hidden_size":8,"rope_scaling":{"factor":2.0,"rope_type":"linear"}},"vision_config":{"rope_theta":1.0}}`
+	if err != nil || string(got) != want {
+		t.Errorf("%s, %v, want %s", got, err, want)
+	}
+	_, err = Scaling{Kind: "linear", Factor: 2}.Apply([]byte(`{"text_config": 3}`))
+	if want := "text_config: config.json: 3 is not an object"; err == nil || err.Error() != want || !errors.Is(err, fault.InvalidModel) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 // TestApplyKeepsNumbers: numbers that are not of the scaling keep their digits.
 func TestApplyKeepsNumbers(t *testing.T) {
 	got, err := Scaling{Kind: "linear", Factor: 2}.Apply([]byte(`{"a": 9007199254740993, "b": [1.10]}`))
