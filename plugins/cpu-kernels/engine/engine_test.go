@@ -41,7 +41,8 @@ func mixed(t *testing.T) *graph.Graph {
 	k2 := b.Linear(cat, "k2", 12, graph.RoleAttnK)
 	v2 := b.Linear(cat, "v2", 16, graph.RoleAttnV)
 	a2 := b.Attention(a, k2, v2, "attn2", graph.AttentionSpec{Heads: 4, KVHeads: 2, Scale: 0.4, Chunk: 3})
-	y := b.Norm(b.Linear(a2, "down", width, graph.RoleMLPDown), "final", graph.NormSpec{Epsilon: 1e-5})
+	e := experts(b, b.Norm(b.Linear(a2, "down", width, graph.RoleMLPDown), "before", graph.NormSpec{Epsilon: 1e-5}))
+	y := b.Norm(e, "final", graph.NormSpec{Epsilon: 1e-5})
 	logits := b.Linear(b.Add(y, x, "residual"), "head", vocabulary, graph.RoleHead)
 	b.Logits(b.SoftCap(logits, 4, "cap"))
 	g, err := b.Graph()
@@ -49,6 +50,39 @@ func mixed(t *testing.T) *graph.Graph {
 		t.Fatal(err)
 	}
 	return g
+}
+
+// experts are two mixtures, of x's width: one with everything that a route has, whose
+// experts have biases; and one that weighs what its experts take.
+func experts(b *graph.Builder, x graph.ValueID) graph.ValueID {
+	const width, inner, count = 24, 10, 6
+	stack := func(name string, out, in int, bias bool) graph.ExpertLinear {
+		o := graph.ExpertLinear{Weight: b.Param(name, []int{count, out, in}, graph.RoleExpertUp), Bias: graph.NoParam, Experts: count}
+		if bias {
+			o.Bias = b.Param(name+"_bias", []int{count, out}, graph.RoleExpertUp)
+		}
+		return o
+	}
+	logits := b.Linear(x, "router", count, graph.RoleRouter, graph.Float32Out())
+	indices, weights := b.Route(logits, "route", graph.Route{
+		Experts: count, TopK: 3, Sigmoid: true, Bias: b.Param("correction", []int{count}, graph.RoleRouter),
+		Groups: 3, Keep: 2, GroupTop: 2, Normalise: true, NormEpsilon: 1e-3, Factor: 1.7,
+	})
+	h := b.ExpertLinear(x, indices, "experts.gate_up_proj", stack("experts.gate_up_proj", 2*inner, width, true))
+	parts := b.Split(h, "experts.split", inner, 1, 1)
+	h = b.Gated(b.Concat("experts.concat", 2, graph.Part(parts[0]), graph.Repeated(b.Split(parts[0], "experts.half", 1, inner/2, inner/2)[0])),
+		b.Concat("experts.twice", 1, graph.Part(parts[1]), graph.Part(parts[1])), "silu", "experts.act")
+	y := b.ExpertLinear(h, indices, "experts.down_proj", stack("experts.down_proj", width, 2*inner, false))
+	x = b.Add(x, b.Combine(y, weights, "experts.combine"), "experts.residual")
+
+	logits = b.Linear(x, "router2", count, graph.RoleRouter)
+	indices, weights = b.Route(logits, "route2", graph.Route{
+		Experts: count, TopK: 2, Bias: graph.NoParam, Groups: 1, Keep: 1, GroupTop: 1, Normalise: true, Factor: 1,
+	})
+	y = b.WeighedExpertLinear(x, indices, weights, "experts2.up_proj", stack("experts2.up_proj", width, width, false))
+	y = b.Map("experts2.act", "tanh(y) * w + log1p(pos) * s", graph.In("y", y),
+		graph.Par("w", b.Param("experts2.w", []int{width}, graph.RoleMapParam)), graph.Par("s", b.Param("experts2.s", []int{1}, graph.RoleMapParam)))
+	return b.Add(x, b.CombinePlain(y, "experts2.combine"), "experts2.residual")
 }
 
 // values draws every parameter, adapters' B too.

@@ -55,6 +55,12 @@ func (e *Engine) newKernel(n *graph.Node, step *diff.Step) (kernel, error) {
 		return &concatKernel{base: b, op: o}, nil
 	case *graph.Conv:
 		return &convKernel{base: b, op: o, width: b.inWidth(0)}, nil
+	case *graph.Route:
+		return &routeKernel{base: b, op: o}, nil
+	case *graph.ExpertLinear:
+		return newExperts(b, o), nil
+	case *graph.Combine:
+		return &combineKernel{base: b, op: o}, nil
 	}
 	return nil, unsupportedOp(e.g, n)
 }
@@ -69,6 +75,14 @@ type base struct {
 func (base) auxWidth() int { return 0 }
 
 func (b base) inWidth(k int) int { return b.e.g.Values[b.node.Inputs[k]].Width }
+
+// inSlots is the number of rows a token of the first input.
+func (b base) inSlots() int { return b.e.g.Values[b.node.Inputs[0]].Slots }
+
+// rowsOf is the number of rows of the first output: one for each slot of a token.
+func (b base) rowsOf(c *call) int { return c.rows.len() * b.outSlots() }
+
+func (b base) outSlots() int { return b.e.g.Values[b.node.Outputs[0]].Slots }
 
 // outWidth is the width of the first output.
 func (b base) outWidth() int { return b.e.g.Values[b.node.Outputs[0]].Width }

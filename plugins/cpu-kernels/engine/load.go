@@ -62,11 +62,7 @@ func asMatrix(shape []int) (rows, cols int) {
 
 func (l *loader) load(p *graph.Param) error {
 	rows, cols := asMatrix(p.Shape)
-	held := l.e.layout.held
-	if p.Trainable || len(p.Shape) == 1 || p.Role == graph.RoleConv {
-		held = heldFloat32
-	}
-	m := newMatrix(rows, cols, held)
+	m := newMatrix(rows, cols, l.e.heldAs(p))
 	l.params[p.ID] = m
 	if p.Source == nil {
 		initial.Fresh(m.f32, p, l.e.settings.Seed)

@@ -17,6 +17,17 @@ func (m *matrix) view() gemm.Matrix {
 	return gemm.Float16(m.u16, m.rows, m.cols, m.cols)
 }
 
+// block is the rows × cols matrix in the elements from at on.
+func (m *matrix) block(at, rows, cols int) gemm.Matrix {
+	part := matrix{rows: rows, cols: cols, held: m.held}
+	if m.held == heldFloat32 {
+		part.f32 = m.f32[at : at+rows*cols]
+	} else {
+		part.u16 = m.u16[at : at+rows*cols]
+	}
+	return part.view()
+}
+
 func floats(x []float32, rows, cols int) gemm.Matrix { return gemm.Float32(x, rows, cols, cols) }
 
 // multiply is y = a·b, added to y where accumulate.

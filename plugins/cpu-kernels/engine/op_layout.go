@@ -9,7 +9,7 @@ type splitKernel struct {
 }
 
 func (k *splitKernel) forward(c *call) {
-	k.e.eachRow(c.rows.len(), func(from, to int) {
+	k.e.eachRow(k.rowsOf(c), func(from, to int) {
 		at := from * k.inWidth(0)
 		for g := from * k.op.Groups; g < to*k.op.Groups; g++ {
 			for i, size := range k.op.Sizes {
@@ -21,7 +21,7 @@ func (k *splitKernel) forward(c *call) {
 }
 
 func (k *splitKernel) backward(c *call) {
-	k.e.eachRow(c.rows.len(), func(from, to int) {
+	k.e.eachRow(k.rowsOf(c), func(from, to int) {
 		at := from * k.inWidth(0)
 		for g := from * k.op.Groups; g < to*k.op.Groups; g++ {
 			for i, size := range k.op.Sizes {
@@ -55,7 +55,7 @@ func (k *concatKernel) place(i, t, g int) (from, to int) {
 }
 
 func (k *concatKernel) forward(c *call) {
-	k.e.eachRow(c.rows.len(), func(from, to int) {
+	k.e.eachRow(k.rowsOf(c), func(from, to int) {
 		at := from * k.outWidth()
 		for t := from; t < to; t++ {
 			for g := range k.op.Groups {
@@ -70,7 +70,7 @@ func (k *concatKernel) forward(c *call) {
 }
 
 func (k *concatKernel) backward(c *call) {
-	k.e.eachRow(c.rows.len(), func(from, to int) {
+	k.e.eachRow(k.rowsOf(c), func(from, to int) {
 		at := from * k.outWidth()
 		for t := from; t < to; t++ {
 			for g := range k.op.Groups {

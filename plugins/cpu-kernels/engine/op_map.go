@@ -50,12 +50,13 @@ const mapBlock = 256
 type evaluator struct {
 	k         *mapKernel
 	c         *call
+	slots     int
 	params    [][]float32 // by argument; nil for inputs
 	registers [][]float32
 }
 
 func (k *mapKernel) evaluator(c *call, p *expr.Program) *evaluator {
-	ev := &evaluator{k: k, c: c, params: make([][]float32, len(k.op.Args))}
+	ev := &evaluator{k: k, c: c, slots: k.outSlots(), params: make([][]float32, len(k.op.Args))}
 	for i, a := range k.op.Args {
 		if a.Param != graph.NoParam {
 			ev.params[i] = k.e.vector(a.Param)
@@ -117,7 +118,7 @@ func (ev *evaluator) run(p *expr.Program, t, from, n int) []float32 {
 		case expr.Arg:
 			ev.argument(instr.Arg, t, from, dst)
 		case expr.Pos:
-			fill(dst, float32(ev.c.rows.position[t]))
+			fill(dst, float32(ev.c.rows.position[t/ev.slots]))
 		default:
 			elementwise(instr.Op, dst, reg(instr.A), reg(instr.B), reg(instr.C))
 		}
@@ -135,7 +136,7 @@ func (k *mapKernel) blocks(from, to int, f func(t, at, n int)) {
 }
 
 func (k *mapKernel) forward(c *call) {
-	k.e.eachRow(c.rows.len(), func(from, to int) {
+	k.e.eachRow(k.rowsOf(c), func(from, to int) {
 		ev := k.evaluator(c, k.value)
 		k.blocks(from, to, func(t, at, n int) { copy(c.out[0][t*k.op.Width+at:], ev.run(k.value, t, at, n)) })
 	})
@@ -155,7 +156,7 @@ func (k *mapKernel) inputBackward(c *call, in diff.InputGradient) {
 	p, width, w := k.inputs[in.Input], k.op.Width, k.inWidth(in.Input)
 	dx, accumulate := c.dIn[in.Input], c.accumulate[in.Input]
 	group := width / w
-	k.e.eachRow(c.rows.len(), func(from, to int) {
+	k.e.eachRow(k.rowsOf(c), func(from, to int) {
 		ev := k.evaluator(c, p)
 		if !accumulate && group > 1 {
 			clear(dx[from*w : to*w])
@@ -184,7 +185,7 @@ func (k *mapKernel) paramBackward(c *call, p paramProgram) {
 	d, width := k.e.gradient(p.id), k.op.Width
 	if len(d) == 1 && width > 1 {
 		// Each row sums on its own, then the rows in order.
-		sums := make([]float64, c.rows.len())
+		sums := make([]float64, k.rowsOf(c))
 		k.e.eachRow(len(sums), func(from, to int) {
 			ev := k.evaluator(c, p.program)
 			k.blocks(from, to, func(t, at, n int) {
@@ -205,7 +206,7 @@ func (k *mapKernel) paramBackward(c *call, p paramProgram) {
 		ev := k.evaluator(c, p.program)
 		at := b * mapBlock
 		n := min(mapBlock, width-at)
-		for t := range c.rows.len() {
+		for t := range k.rowsOf(c) {
 			for i, v := range ev.run(p.program, t, at, n) {
 				d[at+i] += v * c.dOut[0][t*width+at+i]
 			}

@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/recompute"
 	"github.com/honeml/hone/sdk/kernels"
@@ -99,6 +100,14 @@ func (e *Engine) held() (string, error) {
 	return parseHeld(e.settings.WeightType, natural)
 }
 
+// heldAs is the type in which a parameter is held.
+func (e *Engine) heldAs(p *graph.Param) string {
+	if p.Trainable || len(p.Shape) == 1 || p.Role == graph.RoleConv {
+		return heldFloat32
+	}
+	return e.layout.held
+}
+
 func (e *Engine) microBatch() int {
 	if e.options.MicroBatch > 0 {
 		return max(e.options.MicroBatch, e.settings.MaxLength)
@@ -137,20 +146,18 @@ func (e *Engine) layOut(full *diff.Schedule, kernelOf []kernel) error {
 		}
 		e.training = e.bind(s, trunkKernels, e.layout.tokens)
 	}
-	e.account()
+	e.account(kernelOf)
 	return nil
 }
 
 // account lists the memory that the plan takes.
-func (e *Engine) account() {
+func (e *Engine) account(kernelOf []kernel) {
 	var weights, adapters, trained, optimizer int64
 	for _, p := range e.g.Params {
 		n := int64(p.Elements())
 		switch {
-		case !p.Trainable && len(p.Shape) == 2:
-			weights += n * heldBytes(e.layout.held)
 		case !p.Trainable:
-			weights += n * 4
+			weights += n * heldBytes(e.heldAs(p))
 		default:
 			adapters += n * 4
 			trained += n * 4
@@ -164,7 +171,7 @@ func (e *Engine) account() {
 		trained, optimizer = 0, 0
 	}
 	e.layout.cacheTokens = e.phases.GenerateSequences * e.phases.GenerateLength
-	e.layout.scratchBytes = e.scratchEstimate()
+	e.layout.scratchBytes = max(e.scratchEstimate(), 4*e.expertScratch(kernelOf))
 	e.layout.flops = facts.FLOPsPerToken(e.g, e.phases, e.settings.MaxLength)
 	e.layout.memory = []kernels.MemoryItem{
 		{Category: "weights", Bytes: weights}, {Category: "adapters", Bytes: adapters},
@@ -176,6 +183,17 @@ func (e *Engine) account() {
 
 func (e *Engine) totalBytes() int64 {
 	return (&kernels.Plan{Memory: e.layout.memory}).TotalBytes()
+}
+
+// expertScratch is the scratch memory of the largest expert linear, in float32s.
+func (e *Engine) expertScratch(kernelOf []kernel) int64 {
+	most := int64(0)
+	for _, k := range kernelOf {
+		if experts, ok := k.(*expertKernel); ok {
+			most = max(most, experts.scratchFloats(e.layout.tokens))
+		}
+	}
+	return most
 }
 
 // scratchEstimate is the scratch memory of the widest node and of the head.

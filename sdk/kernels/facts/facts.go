@@ -52,21 +52,30 @@ func FLOPsPerToken(g *graph.Graph, phases kernels.Phases, maxLength int) float64
 	for _, n := range g.Nodes {
 		switch o := n.Op.(type) {
 		case *graph.Linear:
-			w := g.Params[o.Weight]
-			passes := 1.0
-			if phases.Train {
-				passes++
-				if w.Trainable {
-					passes++
-				}
-			}
-			total += 2 * float64(w.Elements()) * passes
-			if o.Adapter != nil {
-				total += 2 * float64(o.Adapter.Rank*(w.Shape[0]+w.Shape[1])) * 3
-			}
+			total += linearFLOPs(g.Params[o.Weight], 1, o.Adapter, phases)
+		case *graph.ExpertLinear: // of its experts a token passes through some
+			chosen := g.Values[n.Inputs[1]].Width
+			total += float64(chosen) * linearFLOPs(g.Params[o.Weight], o.Experts, o.Adapter, phases)
 		case *graph.Attention:
 			total += 2 * float64(o.Heads*(o.KeyWidth+o.ValueWidth)*maxLength) / 2 * 3
 		}
+	}
+	return total
+}
+
+// linearFLOPs is the arithmetic of one of the linears stacked in w.
+func linearFLOPs(w *graph.Param, stacked int, a *graph.Adapter, phases kernels.Phases) float64 {
+	passes := 1.0
+	if phases.Train {
+		passes++
+		if w.Trainable {
+			passes++
+		}
+	}
+	total := 2 * float64(w.Elements()/stacked) * passes
+	if a != nil {
+		in, out := w.Shape[len(w.Shape)-1], w.Shape[len(w.Shape)-2]
+		total += 2 * float64(a.Rank*(in+out)) * 3
 	}
 	return total
 }

@@ -79,3 +79,22 @@ func TestFLOPsPerToken(t *testing.T) {
 		}
 	}
 }
+
+// TestFLOPsOfExperts: of the experts a token passes through those that it chooses.
+func TestFLOPsOfExperts(t *testing.T) {
+	b := graph.New("Mixture")
+	x := b.Embed("embed.weight", 7, 4)
+	indices, weights := b.Route(b.Linear(x, "router", 5, graph.RoleRouter), "route", graph.Route{
+		Experts: 5, TopK: 2, Bias: graph.NoParam, Groups: 1, Keep: 1, GroupTop: 1, Factor: 1,
+	})
+	stack := b.Param("experts", []int{5, 4, 4}, graph.RoleExpertUp)
+	y := b.ExpertLinear(x, indices, "experts", graph.ExpertLinear{Weight: stack, Bias: graph.NoParam, Experts: 5})
+	b.Logits(b.Linear(b.Combine(y, weights, "combine"), "head", 7, graph.RoleHead))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := facts.FLOPsPerToken(g, kernels.Phases{}, 10), 2.0*(4*5+2*4*4+4*7); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

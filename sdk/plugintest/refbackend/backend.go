@@ -47,15 +47,10 @@ func New() *Backend { return new(Backend) }
 // numbers are from New's is what the precision costs.
 func NewRounded() *Backend { return &Backend{rounded: true} }
 
-// ops are what the interpreter runs.
-func ops() []string {
-	return []string{"embed", "linear", "norm", "rope", "attention", "map", "split", "concat", "conv"}
-}
-
 // Describe says what the backend can do.
 func (*Backend) Describe(context.Context) (*kernels.Description, error) {
 	return &kernels.Description{
-		Name: "reference", Version: "1.0.0", Ops: ops(), Adapters: []string{"lora", "lora_bias", "full"},
+		Name: "reference", Version: "1.0.0", Ops: graph.OpNames(), Adapters: []string{"lora", "lora_bias", "full"},
 		Precisions: []string{"fp32"}, WeightTypes: []string{"auto", "float32"}, Objectives: []string{kernels.CrossEntropy},
 		Schema: config.Schema{Attributes: []config.Attribute{{
 			Name: "micro_batch_tokens", Type: config.Of(config.Int), Default: 0.0,

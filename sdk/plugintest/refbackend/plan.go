@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"runtime"
-	"slices"
 
 	"github.com/honeml/hone/sdk/config"
 	"github.com/honeml/hone/sdk/fault"
@@ -12,6 +11,7 @@ import (
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/live"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/facts"
 )
 
 // block is the backend's block in a run file.
@@ -69,7 +69,7 @@ func makePlan(req *kernels.BindRequest) (*diff.Schedule, *kernels.Plan, error) {
 		Device:           kernels.Device{Kind: "cpu", Name: runtime.GOARCH},
 		MicroBatchTokens: batchLimit(req),
 		Memory:           memory(req, schedule),
-		FLOPsPerToken:    flops(req.Graph),
+		FLOPsPerToken:    math.Max(1, facts.FLOPsPerToken(req.Graph, req.Phases, req.Settings.MaxLength)),
 		Notes:            []string{"everything is computed in float64"},
 		Bound:            []byte(planForm),
 		SameAsPrevious:   string(req.Previous) == planForm,
@@ -84,11 +84,7 @@ func makePlan(req *kernels.BindRequest) (*diff.Schedule, *kernels.Plan, error) {
 
 // supported reports what the interpreter does not run.
 func supported(req *kernels.BindRequest) error {
-	known := ops()
 	for _, n := range req.Graph.Nodes {
-		if name := n.Op.Name(); !slices.Contains(known, name) {
-			return fault.New(fault.Unsupported, "node %q: operation %s is not implemented", n.Name, name)
-		}
 		if a := graph.AdapterOf(n.Op); a != nil && a.Magnitude != graph.NoParam {
 			return fault.New(fault.Unsupported, "node %q: adapters with a magnitude (DoRA) are not implemented", n.Name)
 		}
@@ -136,14 +132,4 @@ func memory(req *kernels.BindRequest, schedule *diff.Schedule) []kernels.MemoryI
 			kernels.MemoryItem{Category: "optimizer", Bytes: 16 * trained})
 	}
 	return items
-}
-
-// flops is the work of the linears for a token, forward and backward.
-func flops(g *graph.Graph) float64 {
-	total := 0.0
-	for _, i := range g.Linears() {
-		linear, _ := g.Nodes[i].Op.(*graph.Linear)
-		total += 4 * float64(g.Params[linear.Weight].Elements())
-	}
-	return math.Max(total, 1)
 }
