@@ -25,6 +25,9 @@ func (r *Run) check() error {
 	if r.MemoryLimit < 0 {
 		return fmt.Errorf("its memory limit is %d bytes", r.MemoryLimit)
 	}
+	if err := checkRequirements(r.Requirements); err != nil {
+		return err
+	}
 	for ref, value := range r.ownBlocks() {
 		if err := checkBlock(ref, value); err != nil {
 			return err

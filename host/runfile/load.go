@@ -40,6 +40,9 @@ type Options struct {
 	// DefaultKernels is the kernels plugin of a run that has no such block; "" is
 	// DefaultKernels.
 	DefaultKernels string
+	// Version is hone's own, for required_version; one that is no version satisfies
+	// any.
+	Version string
 	// WorkDir is the folder that relative paths of the run file and of VarFiles start
 	// at; "" is the process's own.
 	WorkDir string
@@ -48,18 +51,29 @@ type Options struct {
 // Load reads and checks the run file at path. The run is nil where there are
 // errors; where there is a run, there may be warnings.
 func Load(ctx context.Context, path string, options Options) (*Run, Diagnostics) {
-	full, err := filepath.Abs(filepath.Join(options.WorkDir, path))
-	if filepath.IsAbs(path) {
-		full, err = filepath.Clean(path), nil
-	}
+	full, src, err := options.read(path)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	src, err := evaluate.ReadFile(full, evaluate.MaxSourceBytes)
-	if err != nil {
-		return nil, unreadable(path, err)
+	l := newLoader(ctx, path, full, options)
+	run := l.load(src)
+	diags := l.diagnostics()
+	if diags.HasErrors() {
+		return nil, diags
 	}
-	return load(ctx, path, full, src, options)
+	return run, diags
+}
+
+// read reads the run file at path; full is its absolute path.
+func (o Options) read(path string) (full string, src []byte, err error) {
+	full = filepath.Clean(path)
+	if !filepath.IsAbs(path) {
+		if full, err = filepath.Abs(filepath.Join(o.WorkDir, path)); err != nil {
+			return "", nil, err
+		}
+	}
+	src, err = evaluate.ReadFile(full, evaluate.MaxSourceBytes)
+	return full, src, err
 }
 
 func unreadable(path string, err error) Diagnostics {
@@ -86,23 +100,22 @@ type loader struct {
 	runName string
 }
 
-func load(ctx context.Context, name, full string, src []byte, options Options) (*Run, Diagnostics) {
-	l := &loader{
+func newLoader(ctx context.Context, name, full string, options Options) *loader {
+	return &loader{
 		options: options, name: name, full: full, files: map[string]*hcl.File{},
 		eval: evaluate.New(ctx, filepath.Dir(full), options.LookupEnv),
 	}
-	run := l.load(src)
+}
+
+// diagnostics are what was found, without secrets.
+func (l *loader) diagnostics() Diagnostics {
 	for _, d := range l.diags {
 		l.eval.Scrub(d)
 	}
 	for _, f := range l.files {
 		f.Bytes = l.eval.Mask(f.Bytes)
 	}
-	diags := Diagnostics{List: l.diags, Files: l.files}.sort().first(maxDiagnostics)
-	if diags.HasErrors() {
-		return nil, diags
-	}
-	return run, diags
+	return Diagnostics{List: l.diags, Files: l.files}.sort().first(maxDiagnostics)
 }
 
 func (l *loader) add(diags ...*hcl.Diagnostic) { l.diags = append(l.diags, diags...) }
@@ -111,14 +124,19 @@ func (l *loader) refuse(at hcl.Range, summary, format string, args ...any) {
 	l.add(problem(at, summary, fmt.Sprintf(format, args...)))
 }
 
-func (l *loader) load(src []byte) *Run {
+// parse parses the file; it reports whether it can be read.
+func (l *loader) parse(src []byte) bool {
 	file, body, diags := evaluate.Parse(l.name, src)
 	l.files[l.name] = file
 	l.add(diags...)
-	if body == nil || diags.HasErrors() {
+	l.body = body
+	return body != nil && !diags.HasErrors()
+}
+
+func (l *loader) load(src []byte) *Run {
+	if !l.parse(src) {
 		return nil
 	}
-	l.body = body
 	l.checkTop()
 	block := l.chooseRun()
 	l.warnOfEnvironment(block)

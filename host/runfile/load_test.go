@@ -70,6 +70,8 @@ func loadFile(t testing.TB, path string) (*runfile.Run, runfile.Diagnostics) {
 			options.VarFiles = append(options.VarFiles, filepath.Join(filepath.Dir(path), rest))
 		case "run":
 			options.Run = rest
+		case "version":
+			options.Version = rest
 		}
 	}
 	options.LookupEnv = func(name string) (string, bool) {

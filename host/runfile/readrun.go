@@ -2,21 +2,18 @@ package runfile
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/honeml/hone/host/runfile/internal/attributes"
-	"github.com/honeml/hone/host/runfile/internal/nearest"
 )
 
 // readRun reads the run block, all of it, however much of it is wrong.
 func (l *loader) readRun(block *hclsyntax.Block) *Run {
 	r := &Run{
 		Name: block.Labels[0], File: l.full,
-		Metrics: []Metric{}, Loggers: []PluginBlock{}, Exports: []Export{}, Requirements: []Requirement{}, Variables: map[string]any{},
+		Metrics: []Metric{}, Loggers: []PluginBlock{}, Exports: []Export{}, Variables: map[string]any{},
 	}
 	if !isName(r.Name) {
 		l.refuse(block.LabelRanges[0], "Impossible name",
@@ -59,7 +56,7 @@ func (l *loader) readRun(block *hclsyntax.Block) *Run {
 		r.KernelsChosen = true
 	}
 	l.readExports(r, blocks)
-	l.readRequirements(r)
+	r.Requirements = l.readRequirements().Plugins
 	for name := range l.declared {
 		r.Variables[name] = attributes.Plain(l.vars[name])
 	}
@@ -125,72 +122,5 @@ func (l *loader) readExports(r *Run, blocks []*decodedBlock) {
 			l.fill(b, &e)
 			r.Exports = append(r.Exports, e)
 		}
-	}
-}
-
-// versionPattern is a list of constraints on a semantic version.
-var versionPattern = regexp.MustCompile(`^ *(=|!=|>|>=|<|<=|~>)? *v?[0-9]+(\.[0-9]+){0,2}(-[0-9A-Za-z.-]+)?( *, *(=|!=|>|>=|<|<=|~>)? *v?[0-9]+(\.[0-9]+){0,2}(-[0-9A-Za-z.-]+)?)* *$`)
-
-// readRequirements reads hone { required_plugins { … } }.
-func (l *loader) readRequirements(r *Run) {
-	seen := map[string]bool{}
-	for _, hone := range l.blocks("hone", 0) {
-		for _, a := range hone.Body.Attributes {
-			l.refuse(a.NameRange, "Unknown attribute", "hone has no attributes, only required_plugins { … }.")
-		}
-		for _, b := range hone.Body.Blocks {
-			if b.Type != "required_plugins" {
-				l.refuse(b.TypeRange, "Unknown block", "hone has no block %q, only required_plugins.%s", b.Type, nearest.Hint(b.Type, []string{"required_plugins"}))
-				continue
-			}
-			if l.checkLabels(b, 0) {
-				l.readRequired(r, b, seen)
-			}
-		}
-	}
-	slices.SortFunc(r.Requirements, func(a, b Requirement) int { return strings.Compare(a.Name, b.Name) })
-}
-
-func (l *loader) readRequired(r *Run, b *hclsyntax.Block, seen map[string]bool) {
-	for _, inner := range b.Body.Blocks {
-		l.refuse(inner.TypeRange, "Unknown block", "required_plugins has no blocks: write %s = { source = \"…\" }.", inner.Type)
-	}
-	for name, a := range b.Body.Attributes {
-		at := a.Expr.Range()
-		if seen[name] {
-			l.refuse(a.NameRange, "Plugin required twice", "%s stands further up, too.", name)
-			continue
-		}
-		seen[name] = true
-		v, diags := l.value(a.Expr)
-		l.add(diags...)
-		if diags.HasErrors() || !v.IsWhollyKnown() {
-			continue
-		}
-		object, ok := attributes.Plain(v).(map[string]any)
-		if !ok || v.ContainsMarked() {
-			l.refuse(at, "Wrong type", "A required plugin is written { source = \"…\", version = \"~> 1.2\" }.")
-			continue
-		}
-		q := Requirement{Name: name}
-		for key, value := range object {
-			text, isText := value.(string)
-			switch {
-			case key != "source" && key != "version":
-				l.refuse(at, "Unknown attribute", "A required plugin has source and version, not %q.", key)
-			case !isText || text == "":
-				l.refuse(at, "Wrong type", "%q is a string.", key)
-			case key == "source":
-				q.Source = text
-			case !versionPattern.MatchString(text):
-				l.refuse(at, "Impossible value", "%q is no constraint on a version; write one such as \"~> 1.2\" or \">= 1.0, < 3\".", text)
-			default:
-				q.Version = text
-			}
-		}
-		if _, ok := object["source"]; !ok {
-			l.refuse(at, "Missing attribute", "A required plugin needs its source.")
-		}
-		r.Requirements = append(r.Requirements, q)
 	}
 }

@@ -204,10 +204,3 @@ type Export struct {
 	Type string `json:"type,omitempty" config:"type"` // of a GGUF file's weights, such as Q8_0
 	Path string `json:"path,omitempty" config:"path"` // "": in the run's folder
 }
-
-// A Requirement is a plugin that the run file asks to be installed.
-type Requirement struct {
-	Name    string `json:"name"`
-	Source  string `json:"source"`
-	Version string `json:"version,omitempty"` // a constraint such as "~> 1.2"; "": any
-}

@@ -1,5 +1,7 @@
+#! version 1.2.0-3-gabcdef
 hone {
   version = "1"
+  required_version = ">= 99"
   required_plugin {}
   required_plugins {
     a = "x"
@@ -7,6 +9,10 @@ hone {
     c = { source = "x", version = "new" }
     d = { source = 5, sorce = "x" }
     e {}
+    Falcon = { source = "x" }
+    f = { source = env("F") }
+    g = { source = var.g }
+    model-b = { source = "x", version = "~> 1" }
   }
   required_plugins {
     a = { source = "x" }

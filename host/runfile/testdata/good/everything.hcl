@@ -1,3 +1,4 @@
+#! version v1.2.3
 #! env HONE_VAR_seed=11
 #! env HONE_VAR_token=hush-from-env
 #! env PLAIN=hush-plain
@@ -6,9 +7,10 @@
 #! var tags=["a", "b"]
 #! var name=night
 hone {
+  required_version = ">= 1.2, < 2"
   required_plugins {
     falcon = { source = "example.com/falcon", version = "~> 1.2" }
-    strict = { source = "example.com/strict" }
+    logger-strict = { source = "example.com/strict" }
   }
 }
 
