@@ -146,8 +146,8 @@ func (c cache) store(e *cacheEntry) error {
 	return os.Rename(temp.Name(), c.file(e.Key.Path))
 }
 
-// checksum is the SHA-256 of a file.
-func checksum(path string) ([]byte, error) {
+// Checksum is the SHA-256 of a file.
+func Checksum(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

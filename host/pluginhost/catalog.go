@@ -1,6 +1,7 @@
 package pluginhost
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -44,20 +45,31 @@ type describing struct {
 // CatalogOptions say where a catalog looks and what it keeps.
 type CatalogOptions struct {
 	Directories []Directory
+	// Installed are plugins that an installer keeps. One that a directory holds, too,
+	// is shadowed.
+	Installed []Plugin
+	// Overrides stand above all that is found.
+	Overrides   []Override
 	CacheFolder string       // "": nothing is kept
 	Logger      hclog.Logger // of plugins that have to be asked; nil: nobody
 }
 
-// DefaultCatalog is the catalog of the running program, from its environment: see
-// [Search] and [CacheFolder].
-func DefaultCatalog(logger hclog.Logger) *Catalog {
+// An Override says which binary a plugin is, whatever else is found under its name.
+type Override struct {
+	Plugin Plugin // its Path is "" where none may be used
+	Reason string // why the others are left alone: "hone.lock.hcl names version 1.2.0"
+}
+
+// DefaultOptions are those of the running program, from its environment: see [Search]
+// and [CacheFolder].
+func DefaultOptions(logger hclog.Logger) CatalogOptions {
 	program, err := os.Executable()
 	if err != nil {
 		program = ""
 	}
-	return NewCatalog(CatalogOptions{
+	return CatalogOptions{
 		Directories: Search(program, os.Getenv), CacheFolder: CacheFolder(os.Getenv), Logger: logger,
-	})
+	}
 }
 
 // CacheFolder is where descriptions are kept: below HONE_CACHE_DIR, or hone's
@@ -78,8 +90,16 @@ func NewCatalog(opts CatalogOptions) *Catalog {
 	if opts.Logger == nil {
 		opts.Logger = hclog.NewNullLogger()
 	}
+	found := Discover(opts.Directories)
+	for _, p := range opts.Installed {
+		p.Directory = len(opts.Directories)
+		found.add(p)
+	}
+	for _, o := range opts.Overrides {
+		found.override(o)
+	}
 	return &Catalog{
-		found: Discover(opts.Directories), cache: cache{opts.CacheFolder}, logger: opts.Logger,
+		found: found, cache: cache{opts.CacheFolder}, logger: opts.Logger,
 		described: map[string]*describing{},
 	}
 }
@@ -173,18 +193,26 @@ func (c *Catalog) forget(path string, one *describing) {
 	}
 }
 
-// ask takes the description from the cache or from the plugin.
+// ask takes the description from the cache or from the plugin. A plugin whose
+// checksum is known has to have it.
 func (c *Catalog) ask(ctx context.Context, p Plugin) (*cacheEntry, error) {
 	key, err := keyOf(p.Path)
 	if err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", p, err)
 	}
-	if e := c.cache.load(key, p.Kind); e != nil {
-		return e, nil
+	e := c.cache.load(key, p.Kind)
+	kept := e != nil
+	if !kept {
+		e = &cacheEntry{Format: cacheFormat, Protocol: plugin.ProtocolVersion, Key: key, Kind: p.Kind}
+		if e.Checksum, err = Checksum(p.Path); err != nil {
+			return nil, fmt.Errorf("plugin %s: %w", p, err)
+		}
 	}
-	e := &cacheEntry{Format: cacheFormat, Protocol: plugin.ProtocolVersion, Key: key, Kind: p.Kind}
-	if e.Checksum, err = checksum(p.Path); err != nil {
-		return nil, fmt.Errorf("plugin %s: %w", p, err)
+	if p.Checksum != nil && !bytes.Equal(p.Checksum, e.Checksum) {
+		return nil, newChecksumError(p)
+	}
+	if kept {
+		return e, nil
 	}
 	p.Checksum = e.Checksum
 	if e.Description, err = askProcess(ctx, p, c.logger); err != nil {

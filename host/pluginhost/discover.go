@@ -22,7 +22,11 @@ type Plugin struct {
 	// Checksum is the SHA-256 of the binary, where it is known. Start refuses a
 	// file with another one.
 	Checksum []byte
-	// Directory is the place in the search order of where it was found.
+	// Authority is who says what the checksum has to be, such as hone.lock.hcl; "":
+	// it is what was found.
+	Authority string
+	// Directory is the place in the search order of where it was found; those that
+	// [Override] puts first have -1.
 	Directory int
 }
 
@@ -75,10 +79,17 @@ func Search(program string, getenv func(string) string) []Directory {
 		add(false, filepath.Dir(program))
 		add(false, filepath.Join(filepath.Dir(program), "bin"))
 	}
-	if data := dataDirectory(getenv); data != "" {
-		add(false, filepath.Join(data, "hone", "plugins"))
-	}
+	add(false, UserFolder(getenv))
 	return dirs
+}
+
+// UserFolder is where a user's own plugins are; "" where there is no such place.
+func UserFolder(getenv func(string) string) string {
+	data := dataDirectory(getenv)
+	if data == "" {
+		return ""
+	}
+	return filepath.Join(data, "hone", "plugins")
 }
 
 // Discovery is what [Discover] found.
@@ -92,7 +103,6 @@ type Discovery struct {
 // an error: one broken file does not stop the others.
 func Discover(dirs []Directory) *Discovery {
 	d := &Discovery{}
-	winners := map[string]string{}
 	for i, dir := range dirs {
 		entries, err := os.ReadDir(dir.Path)
 		if err != nil {
@@ -110,15 +120,38 @@ func Discover(dirs []Directory) *Discovery {
 		}
 		slices.SortFunc(found, func(a, b Plugin) int { return cmp.Compare(a.String(), b.String()) })
 		for _, p := range found {
-			if winner, taken := winners[p.String()]; taken {
-				d.skip(p.Path, "shadowed by %s", winner)
-				continue
-			}
-			winners[p.String()] = p.Path
-			d.Plugins = append(d.Plugins, p)
+			d.add(p)
 		}
 	}
 	return d
+}
+
+// add adds a plugin, unless another of its name wins.
+func (d *Discovery) add(p Plugin) {
+	if i := d.index(p); i >= 0 {
+		d.skip(p.Path, "shadowed by %s", d.Plugins[i].Path)
+		return
+	}
+	d.Plugins = append(d.Plugins, p)
+}
+
+// index is where a plugin of p's name is, or -1.
+func (d *Discovery) index(p Plugin) int {
+	return slices.IndexFunc(d.Plugins, func(q Plugin) bool { return q.Kind == p.Kind && q.Name == p.Name })
+}
+
+// override puts a plugin in the place of the one that was found.
+func (d *Discovery) override(o Override) {
+	if i := d.index(o.Plugin); i >= 0 {
+		if d.Plugins[i].Path != o.Plugin.Path {
+			d.skip(d.Plugins[i].Path, "%s", o.Reason)
+		}
+		d.Plugins = slices.Delete(d.Plugins, i, i+1)
+	}
+	if o.Plugin.Path != "" {
+		o.Plugin.Directory = -1
+		d.Plugins = slices.Insert(d.Plugins, 0, o.Plugin)
+	}
 }
 
 func (d *Discovery) skip(path, format string, args ...any) {

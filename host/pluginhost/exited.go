@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/plugin"
 )
 
@@ -82,14 +83,28 @@ func (e *ProtocolError) Error() string {
 		plugin.ProtocolVersion, e.Path)
 }
 
-// A ChecksumError says that a binary is not the one that was described.
+// A ChecksumError says that a binary is not the one that it has to be.
 type ChecksumError struct {
-	Plugin string
-	Path   string
-	Want   []byte // SHA-256
+	Plugin    string
+	Path      string
+	Want      []byte // SHA-256
+	Authority string // who says so; "": it is what was found earlier
+}
+
+// newChecksumError is the error for a plugin whose binary has another checksum.
+func newChecksumError(p Plugin) error {
+	err := &ChecksumError{Plugin: p.String(), Path: p.Path, Want: p.Checksum, Authority: p.Authority}
+	if p.Authority == "" {
+		return err
+	}
+	return fault.New(fault.BadInput, "%w", err).
+		WithHint("it was changed after it was installed; hone init, or hone plugins install, installs it again")
 }
 
 // Error names the file and the checksum that it should have.
 func (e *ChecksumError) Error() string {
-	return fmt.Sprintf("plugin %s: %s is not the file that hone knows, whose SHA-256 is %x", e.Plugin, e.Path, e.Want)
+	if e.Authority == "" {
+		return fmt.Sprintf("plugin %s: %s is not the file that hone knows, whose SHA-256 is %x", e.Plugin, e.Path, e.Want)
+	}
+	return fmt.Sprintf("plugin %s: %s is not the binary that %s names, whose SHA-256 is %x", e.Plugin, e.Path, e.Authority, e.Want)
 }

@@ -73,7 +73,7 @@ func (c *childProcess) Start(context.Context) error {
 			return fmt.Errorf("checksum: %w", err)
 		}
 		if !same {
-			return &ChecksumError{Plugin: c.plugin.String(), Path: c.plugin.Path, Want: c.plugin.Checksum}
+			return newChecksumError(c.plugin)
 		}
 	}
 	if c.wasKilled() {

@@ -122,7 +122,7 @@ func TestStartOfSilentPlugin(t *testing.T) {
 func TestChecksum(t *testing.T) {
 	p := bad(t, "logger-good")
 	var err error
-	if p.Checksum, err = checksum(p.Path); err != nil {
+	if p.Checksum, err = Checksum(p.Path); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // a hash that is used twice refuses the second start
@@ -236,7 +236,7 @@ func BenchmarkStart(b *testing.B) {
 	install(b, dir, "logger-good")
 	p := Discover([]Directory{{Path: dir}}).Plugins[0]
 	var err error
-	if p.Checksum, err = checksum(p.Path); err != nil {
+	if p.Checksum, err = Checksum(p.Path); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

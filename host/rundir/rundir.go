@@ -76,8 +76,23 @@ func CreateAt(path string) (*Dir, error) {
 	return Open(path)
 }
 
-// ErrLocked says that another host works on the run.
-var ErrLocked = errors.New("another hone process works on this run")
+// ErrLocked says that another process holds a lock.
+var ErrLocked = errors.New("another hone process works on it")
+
+// Lock takes the lock on the file at path, which it makes if need be. The lock ends
+// when the file is closed, or with the process. Where another has it the error is
+// ErrLocked.
+func Lock(path string) (*os.File, error) {
+	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := tryLock(lock); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return lock, nil
+}
 
 // Open locks an existing folder and removes what a crash left half-written.
 func Open(path string) (*Dir, error) {
@@ -85,12 +100,8 @@ func Open(path string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	lock, err := Lock(filepath.Join(path, lockFile))
 	if err != nil {
-		return nil, fmt.Errorf("run folder: %w", err)
-	}
-	if err := tryLock(lock); err != nil {
-		lock.Close()
 		return nil, fmt.Errorf("run folder %s: %w", path, err)
 	}
 	d := &Dir{Path: path, lock: lock}

@@ -95,7 +95,7 @@ func TestSecondHost(t *testing.T) {
 	k.dir = "runs/usual"
 	first, id := k.hung(t, kernelsPlugin, "step 1/") // it waits for the second host
 	second := k.hone(t, 1, "run", "-resume", k.dir)
-	expect(t, "the second host", second.err.String(), "another hone process works on this run", filepath.Join("runs", "usual"))
+	expect(t, "the second host", second.err.String(), "another hone process works on it", filepath.Join("runs", "usual"))
 	again := k.hone(t, 1, "run", k.file, "-run-dir", k.dir)
 	expect(t, "a host with the run's folder", again.err.String(), "already holds a run", "-resume "+k.dir)
 	must(t, syscall.Kill(id, syscall.SIGCONT))
