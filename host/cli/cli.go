@@ -71,8 +71,13 @@ type app struct {
 	verbose bool
 
 	machine gpu.Machine
-	catalog *pluginhost.Catalog
 	logger  hclog.Logger
+
+	devFlags []string // NAME=PATH
+	dev      []pluginhost.Override
+	pins     []pluginhost.Override // of the lock file, or of a run's record
+	catalog  *pluginhost.Catalog
+	answered pluginhost.ModelPlugin // for the model that was opened last
 }
 
 func (a *app) root() *cobra.Command {
@@ -89,11 +94,16 @@ func (a *app) root() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show what plugins log, and more")
-	root.PersistentPreRun = a.stopAtOnce
+	root.PersistentFlags().StringArrayVar(&a.devFlags, "dev", nil,
+		"run a build of a plugin, whatever is locked or installed: `NAME=PATH`, as in model-llama=./hone-plugin-model-llama")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		a.stopAtOnce(cmd)
+		return a.readDev()
+	}
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
-		a.runCommand(), a.planCommand(), a.dataCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(),
+		a.initCommand(), a.runCommand(), a.planCommand(), a.dataCommand(), a.validateCommand(), a.fmtCommand(), a.graphCommand(),
 		a.generateCommand(), a.chatCommand(), a.exportCommand(), a.pluginsCommand(), a.benchCommand(), a.doctorCommand(), a.quickstartCommand(),
 	)
 	return root
@@ -105,7 +115,7 @@ const waitsForStep = "waits for the step"
 
 // stopAtOnce ends a command's context when it is to stop, unless it has a better
 // way.
-func (a *app) stopAtOnce(cmd *cobra.Command, _ []string) {
+func (a *app) stopAtOnce(cmd *cobra.Command) {
 	if cmd.Annotations[waitsForStep] != "" {
 		return
 	}
@@ -196,14 +206,6 @@ func (a *app) fail(err error) int {
 		return exitUsage
 	}
 	return exitFailed
-}
-
-// plugins is the catalog of installed plugins.
-func (a *app) plugins() *pluginhost.Catalog {
-	if a.catalog == nil {
-		a.catalog = pluginhost.DefaultCatalog(a.log())
-	}
-	return a.catalog
 }
 
 // log is where plugins' log lines go: warnings and errors, all with -v.

@@ -90,7 +90,7 @@ func doctorVariables() []string {
 func (a *app) doctorPlugins(ctx context.Context, row func(name, format string, args ...any)) bool {
 	well := true
 	for _, p := range a.plugins().Plugins() {
-		version, _, err := a.describe(ctx, p)
+		version, _, err := describe(ctx, a.plugins(), p)
 		if err != nil {
 			well = false
 			version = "cannot be used: " + strings.ReplaceAll(err.Error(), "\n", "; ")

@@ -70,7 +70,7 @@ func (a *app) exportRun(ctx context.Context, dir, kind string, o exportOptions) 
 	if kind != runfile.ExportMerged {
 		return "", usageError{fmt.Errorf("hone cannot export %q; it can export %s", kind, runfile.ExportMerged)}
 	}
-	t, err := findTrained(dir, o.step)
+	t, err := a.findTrained(dir, o.step)
 	if err != nil {
 		return "", err
 	}

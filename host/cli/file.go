@@ -28,6 +28,9 @@ func (f *fileFlags) add(cmd *cobra.Command) {
 
 // load reads a run file and prints what is wrong with it.
 func (a *app) load(ctx context.Context, path string, f fileFlags) (*runfile.Run, error) {
+	if err := a.pinFile(ctx, path); err != nil {
+		return nil, err
+	}
 	c := choice{name: f.kernels, own: true}
 	if c.name == "" {
 		var err error
@@ -36,8 +39,8 @@ func (a *app) load(ctx context.Context, path string, f fileFlags) (*runfile.Run,
 		}
 	}
 	run, diags := runfile.Load(ctx, path, runfile.Options{
-		DefaultKernels: c.name,
-		Run:            f.run, Vars: f.vars, VarFiles: f.varFiles, LookupEnv: os.LookupEnv, Plugins: a.plugins().Schemas(ctx),
+		DefaultKernels: c.name, Version: a.version,
+		Run: f.run, Vars: f.vars, VarFiles: f.varFiles, LookupEnv: os.LookupEnv, Plugins: a.plugins().Schemas(ctx),
 	})
 	if run != nil {
 		run.KernelsChosen = run.KernelsChosen && c.own

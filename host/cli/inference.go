@@ -85,10 +85,13 @@ type trained struct {
 }
 
 // findTrained finds the result of a run, or a checkpoint: that of a step, or the
-// last where there is no result.
-func findTrained(dir string, step int64) (*trained, error) {
+// last where there is no result. From then on the run's plugins are what is started.
+func (a *app) findTrained(dir string, step int64) (*trained, error) {
 	r, err := readRecord(dir)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.pinRecord(r); err != nil {
 		return nil, err
 	}
 	t := &trained{run: r.Run}
@@ -146,7 +149,7 @@ func (a *app) infer(ctx context.Context, target string, flags inferenceFlags) (*
 	weightType, block, own := "auto", runfile.PluginBlock{Kind: runfile.KindKernels, Name: flags.kernels}, false
 	if isRun(target) {
 		var err error
-		if t, err = findTrained(target, flags.checkpoint); err != nil {
+		if t, err = a.findTrained(target, flags.checkpoint); err != nil {
 			return nil, err
 		}
 		// Positions that are scaled by length are those of the training.

@@ -55,6 +55,9 @@ func (a *app) resume(ctx context.Context, args []string, flags runFlags) error {
 // resumed is the run to go on with, and what differs in it from what it was.
 func (a *app) resumed(ctx context.Context, r *record, args []string, flags runFlags) (*runfile.Run, []runfile.Difference, error) {
 	if len(args) == 0 {
+		if err := a.pinRecord(r); err != nil {
+			return nil, nil, err
+		}
 		if err := r.Run.RestoreSecrets(os.LookupEnv); err != nil {
 			return nil, nil, fmt.Errorf("%w; or name the run file again: hone run FILE -resume %s", err, flags.resume)
 		}

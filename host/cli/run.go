@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/honeml/hone/host/data"
+	"github.com/honeml/hone/host/distribution/release"
 	"github.com/honeml/hone/host/metrics"
 	"github.com/honeml/hone/host/rundir"
 	"github.com/honeml/hone/host/runfile"
@@ -121,11 +122,15 @@ type record struct {
 	Attempts []attempt      `json:"attempts"`
 }
 
+// A pluginRecord is a plugin that the run started.
 type pluginRecord struct {
-	Name     string `json:"name"`
-	Version  string `json:"version"`
-	Path     string `json:"path"`
-	Checksum string `json:"sha256"`
+	Name     string           `json:"name"`
+	Version  string           `json:"version"`
+	Source   string           `json:"source,omitempty"` // that it was installed from
+	Platform release.Platform `json:"platform"`
+	Path     string           `json:"path"`
+	Checksum string           `json:"sha256"`
+	Dev      bool             `json:"dev,omitempty"` // it was named by -dev
 }
 
 type dataRecord struct {

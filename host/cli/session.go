@@ -36,7 +36,9 @@ type session struct {
 	adapter string // the adapter's name; "" for full-parameter training
 	bias    adapt.Bias
 
-	kernels *selected
+	kernels       *selected
+	modelPlugin   pluginhost.ModelPlugin
+	loggerPlugins []pluginhost.LoggerPlugin // one for each of the run's loggers
 
 	encoder     *data.Encoder
 	train, eval *data.Dataset
@@ -54,9 +56,15 @@ func (m models) Model(ctx context.Context, architecture string, gguf bool) (mode
 		find = func() (pluginhost.ModelPlugin, error) { return m.app.plugins().ModelForGGUF(ctx, architecture) }
 	}
 	found, err := find()
-	if err != nil {
+	var missing *pluginhost.NoModelError
+	switch {
+	case errors.As(err, &missing):
+		return nil, nil, fault.New(fault.Unsupported, "%w", err).
+			WithHint("a plugin for it is installed by hone plugins install SOURCE, or required in the run file and installed by hone init")
+	case err != nil:
 		return nil, nil, err
 	}
+	m.app.answered = found
 	process, err := pluginhost.Start(ctx, found.Plugin, m.app.pluginOptions(nil))
 	if err != nil {
 		return nil, nil, err
@@ -100,9 +108,17 @@ func (a *app) open(ctx context.Context, run *runfile.Run) (*session, error) {
 	if s.kernels, err = a.selectKernels(ctx, &run.Kernels, run.KernelsChosen); err != nil {
 		return nil, err
 	}
+	for _, block := range run.Loggers {
+		p, d, err := a.plugins().Logger(ctx, block.Name)
+		if err != nil {
+			return nil, err
+		}
+		s.loggerPlugins = append(s.loggerPlugins, pluginhost.LoggerPlugin{Plugin: p, Description: d})
+	}
 	if err := s.openModel(ctx); err != nil {
 		return nil, err
 	}
+	s.modelPlugin = a.answered
 	if err := s.prepare(ctx); err != nil {
 		s.close()
 		return nil, err

@@ -106,11 +106,16 @@ func (s *session) fill(r *record, journal *metrics.Journal) (err error) {
 	return nil
 }
 
+// pluginRecords are the plugins of the run.
 func (s *session) pluginRecords() []pluginRecord {
-	p := s.kernels.plugin
-	return []pluginRecord{{
-		Name: p.String(), Version: s.kernels.description.Version, Path: p.Path, Checksum: fmt.Sprintf("%x", p.Checksum),
-	}}
+	records := []pluginRecord{
+		s.app.pluginRecord(s.kernels.plugin, s.kernels.description.Version),
+		s.app.pluginRecord(s.modelPlugin.Plugin, s.modelPlugin.Description.Version),
+	}
+	for _, l := range s.loggerPlugins {
+		records = append(records, s.app.pluginRecord(l.Plugin, l.Description.Version))
+	}
+	return records
 }
 
 // content identifies the model and the adapter that the run starts from.
@@ -204,12 +209,8 @@ func (s *session) loggers(ctx context.Context, dir *rundir.Dir, journal *metrics
 		return nil, err
 	}
 	var sinks []metrics.Sink
-	for i := range s.run.Loggers {
-		block := s.run.Loggers[i]
-		p, _, err := s.app.plugins().Logger(ctx, block.Name)
-		if err != nil {
-			return nil, err
-		}
+	for i, l := range s.loggerPlugins {
+		block, p := s.run.Loggers[i], l.Plugin
 		sinks = append(sinks, metrics.Sink{
 			Name: block.Name,
 			Start: func(ctx context.Context) (metrics.Connection, error) {
