@@ -42,8 +42,14 @@ func (s *session) modelLine() string {
 	trained := sum.Adapter + sum.Own
 	line := fmt.Sprintf("%s, %s parameters, %s trained (%.2g %%)",
 		s.model.Architecture, count(sum.Model), count(trained), 100*float64(trained)/float64(sum.Model))
-	if len(sum.Targets) > 0 {
-		line += " on " + strings.Join(adapt.PEFTTargets(s.graph), " ")
+	if d, ok := adapt.Describe(s.graph); ok {
+		line += " on " + strings.Join(d.TargetModules, " ")
+		if len(d.LayersToTransform) > 0 {
+			line += " of layers " + strings.Trim(fmt.Sprint(d.LayersToTransform), "[]")
+		}
+		if len(d.ModulesToSave) > 0 {
+			line += ", in full " + strings.Join(d.ModulesToSave, " ")
+		}
 	}
 	return line
 }

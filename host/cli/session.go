@@ -199,26 +199,31 @@ func (s *session) adapt() error {
 		s.graph = adapt.Full(s.model.Graph)
 		return nil
 	}
-	lora := adapt.LoRA{
-		Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Targets: c.Targets,
-		Bias: adapt.Bias(c.Bias), LoRABias: c.LoRABias,
+	lora, err := s.lora()
+	if err != nil {
+		return err
 	}
-	if c.From != "" {
-		from, err := export.ReadAdapterConfig(c.From)
-		if err != nil {
-			return err
-		}
-		// What the adapter is comes from where it starts; how it is trained, from
-		// the run file.
-		from.Dropout = c.Dropout
-		lora = from
-	}
-	var err error
 	if s.graph, err = adapt.Apply(s.model.Graph, lora); err != nil {
 		return err
 	}
 	s.adapter, s.bias = adapt.DefaultName, lora.Bias
 	return nil
+}
+
+// lora is the adapter that the run trains.
+func (s *session) lora() (adapt.LoRA, error) {
+	c := s.run.Adapter
+	if c.From != "" {
+		l, err := export.ReadAdapterConfig(c.From)
+		// What the adapter is comes from where it starts; how it is trained, from
+		// the run file.
+		l.Dropout = c.Dropout
+		return l, err
+	}
+	return adapt.LoRA{
+		Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Targets: c.Targets, Exclude: c.Exclude, Layers: c.Layers,
+		Modules: c.AlsoTrain, Bias: adapt.Bias(c.Bias), LoRABias: c.LoRABias,
+	}.Except(s.model.Graph, c.Ranks, c.Alphas)
 }
 
 // capable compares what the Graph and the run need with what the kernels plugin
@@ -241,6 +246,9 @@ func (s *session) capable() error {
 	}
 	if s.run.Adapter.LoRABias {
 		lack(d.Adapters, "lora_bias", "%s")
+	}
+	if len(s.run.Adapter.AlsoTrain) > 0 {
+		lack(d.Adapters, "full", "training of parameters of the model (adapter.also_train, %q)")
 	}
 	lack(d.WeightTypes, s.run.Model.DType, "weights held as %s (model.dtype)")
 	if q := s.run.Model.Quantize; q != "" && q != "none" {

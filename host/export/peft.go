@@ -1,9 +1,9 @@
 package export
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -15,18 +15,19 @@ import (
 const AdapterConfigFile = "adapter_config.json"
 
 // adapterConfig is adapter_config.json as PEFT reads it: the keys that every
-// version since 0.6 knows, and lora_bias where it is used.
+// version since 0.6 knows, and lora_bias and ensure_weight_tying where they are used.
 type adapterConfig struct {
 	AlphaPattern      map[string]float64 `json:"alpha_pattern"`
 	AutoMapping       any                `json:"auto_mapping"`
 	BaseModel         string             `json:"base_model_name_or_path"`
 	Bias              string             `json:"bias"`
+	EnsureWeightTying bool               `json:"ensure_weight_tying,omitempty"`
 	FanInFanOut       bool               `json:"fan_in_fan_out"`
 	InferenceMode     bool               `json:"inference_mode"`
 	InitLoRAWeights   bool               `json:"init_lora_weights"`
 	LayerReplication  any                `json:"layer_replication"`
 	LayersPattern     any                `json:"layers_pattern"`
-	LayersToTransform any                `json:"layers_to_transform"`
+	LayersToTransform []int              `json:"layers_to_transform"`
 	LoftQConfig       map[string]any     `json:"loftq_config"`
 	Alpha             float64            `json:"lora_alpha"`
 	LoRABias          bool               `json:"lora_bias,omitempty"`
@@ -50,28 +51,22 @@ func AdapterConfig(g *graph.Graph, base string, bias adapt.Bias) ([]byte, error)
 	if bias == "" {
 		bias = adapt.BiasNone
 	}
-	c := adapterConfig{
-		AlphaPattern: map[string]float64{}, RankPattern: map[string]int{}, LoftQConfig: map[string]any{},
-		BaseModel: base, Bias: string(bias), InferenceMode: true, InitLoRAWeights: true, MegatronCore: "megatron.core",
-		PEFTType: "LORA", TaskType: "CAUSAL_LM", TargetModules: adapt.PEFTTargets(g),
-	}
-	first := true
-	for _, i := range g.Linears() {
-		a := graph.AdapterOf(g.Nodes[i].Op)
-		if a == nil {
-			continue
-		}
-		if first {
-			c.Rank, c.Alpha, c.Dropout, c.UseRSLoRA = a.Rank, a.Alpha, a.Dropout, a.RSLoRA
-			c.LoRABias, c.UseDoRA = a.Bias != graph.NoParam, a.Magnitude != graph.NoParam
-			first = false
-		}
-		if a.Rank != c.Rank || a.Alpha != c.Alpha {
-			return nil, fmt.Errorf("adapter: ranks and alphas differ between modules")
-		}
-	}
-	if first {
+	d, ok := adapt.Describe(g)
+	if !ok {
 		return nil, fmt.Errorf("adapter: the model has none")
+	}
+	c := adapterConfig{
+		AlphaPattern: d.AlphaPattern, RankPattern: d.RankPattern, LoftQConfig: map[string]any{},
+		BaseModel: base, Bias: string(bias), InferenceMode: true, InitLoRAWeights: true, MegatronCore: "megatron.core",
+		PEFTType: "LORA", TaskType: "CAUSAL_LM", TargetModules: d.TargetModules, LayersToTransform: d.LayersToTransform,
+		Rank: d.Rank, Alpha: d.Alpha, ModulesToSave: d.ModulesToSave, EnsureWeightTying: d.EnsureWeightTying,
+	}
+	for _, i := range g.Linears() {
+		if a := graph.AdapterOf(g.Nodes[i].Op); a != nil { // what all of them share
+			c.Dropout, c.UseRSLoRA = a.Dropout, a.RSLoRA
+			c.LoRABias, c.UseDoRA = a.Bias != graph.NoParam, a.Magnitude != graph.NoParam
+			break
+		}
 	}
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
@@ -87,64 +82,21 @@ const maxConfig = 1 << 20
 // that would make the same adapter, for a run that starts from it.
 func ReadAdapterConfig(folder string) (adapt.LoRA, error) {
 	path := filepath.Join(folder, AdapterConfigFile)
-	data, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return adapt.LoRA{}, fmt.Errorf("adapter: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	if err != nil {
 		return adapt.LoRA{}, fmt.Errorf("adapter: %w", err)
 	}
 	if len(data) > maxConfig {
-		return adapt.LoRA{}, fmt.Errorf("adapter: %s has %d bytes", path, len(data))
+		return adapt.LoRA{}, fmt.Errorf("adapter: %s has more than %d bytes", path, maxConfig)
 	}
-	l, err := parseAdapterConfig(data)
+	l, err := adapt.ParseConfig(data)
 	if err != nil {
 		return adapt.LoRA{}, fmt.Errorf("adapter: %s: %w", path, err)
-	}
-	return l, nil
-}
-
-func parseAdapterConfig(data []byte) (adapt.LoRA, error) {
-	// PEFT's own defaults for what a file leaves out.
-	c := struct {
-		Type          string          `json:"peft_type"`
-		Rank          int             `json:"r"`
-		Alpha         float64         `json:"lora_alpha"`
-		Dropout       float64         `json:"lora_dropout"`
-		RSLoRA        bool            `json:"use_rslora"`
-		DoRA          bool            `json:"use_dora"`
-		LoRABias      bool            `json:"lora_bias"`
-		Bias          adapt.Bias      `json:"bias"`
-		Targets       json.RawMessage `json:"target_modules"`
-		RankPattern   map[string]any  `json:"rank_pattern"`
-		AlphaPattern  map[string]any  `json:"alpha_pattern"`
-		ModulesToSave []string        `json:"modules_to_save"`
-		Layers        json.RawMessage `json:"layers_to_transform"`
-	}{Rank: 8, Alpha: 8, Bias: adapt.BiasNone}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return adapt.LoRA{}, err
-	}
-	switch {
-	case c.Type != "LORA":
-		return adapt.LoRA{}, fmt.Errorf("peft_type is %q, hone takes LORA", c.Type)
-	case c.DoRA:
-		return adapt.LoRA{}, fmt.Errorf("use_dora is set, which hone does not train yet")
-	case len(c.RankPattern)+len(c.AlphaPattern)+len(c.ModulesToSave) > 0, len(c.Layers) > 0 && string(c.Layers) != "null":
-		return adapt.LoRA{}, fmt.Errorf("rank_pattern, alpha_pattern, modules_to_save and layers_to_transform are not taken yet")
-	}
-	l := adapt.LoRA{
-		Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Bias: c.Bias, LoRABias: c.LoRABias,
-	}
-	if bytes.HasPrefix(bytes.TrimSpace(c.Targets), []byte{'"'}) {
-		var one string
-		if err := json.Unmarshal(c.Targets, &one); err != nil {
-			return l, err
-		}
-		if one != "all-linear" {
-			return l, fmt.Errorf("target_modules is the pattern %q; hone takes a list of names, or all-linear", one)
-		}
-		l.Targets = []string{adapt.Auto}
-		return l, nil
-	}
-	if err := json.Unmarshal(c.Targets, &l.Targets); err != nil || len(l.Targets) == 0 {
-		return l, fmt.Errorf("target_modules is no list of names")
 	}
 	return l, nil
 }

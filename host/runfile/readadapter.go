@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/honeml/hone/host/runfile/internal/evaluate"
+	"github.com/honeml/hone/sdk/graph/adapt"
 )
 
 func (l *loader) readAdapter(r *Run, b *decodedBlock) {
@@ -24,29 +26,20 @@ func (l *loader) readAdapter(r *Run, b *decodedBlock) {
 	}
 	l.fill(b, &r.Adapter)
 	if !b.Given["alpha"] && b.Values["alpha"] == nil {
-		r.Adapter.Alpha = 2 * float64(r.Adapter.Rank)
+		r.Adapter.Alpha = alphaFor(r.Adapter.Rank)
+		for name, rank := range r.Adapter.Ranks {
+			if _, given := r.Adapter.Alphas[name]; !given {
+				if r.Adapter.Alphas == nil {
+					r.Adapter.Alphas = map[string]float64{}
+				}
+				r.Adapter.Alphas[name] = alphaFor(rank)
+			}
+		}
 	}
 }
 
-// A peftConfig is what hone reads of PEFT's adapter_config.json. The fields after
-// LoRABias are those that mean an adapter hone does not have.
-type peftConfig struct {
-	PEFTType      string  `json:"peft_type"`
-	Rank          *int64  `json:"r"`
-	Alpha         float64 `json:"lora_alpha"`
-	TargetModules any     `json:"target_modules"`
-	Dropout       float64 `json:"lora_dropout"`
-	RSLoRA        bool    `json:"use_rslora"`
-	Bias          string  `json:"bias"`
-	LoRABias      bool    `json:"lora_bias"`
-
-	DoRA              bool           `json:"use_dora"`
-	RankPattern       map[string]any `json:"rank_pattern"`
-	AlphaPattern      map[string]any `json:"alpha_pattern"`
-	LayersToTransform any            `json:"layers_to_transform"`
-	ModulesToSave     []string       `json:"modules_to_save"`
-	TargetParameters  []string       `json:"target_parameters"`
-}
+// alphaFor is the default for a rank.
+func alphaFor(rank int) float64 { return 2 * float64(rank) }
 
 // readFrom takes the defaults of the block from an existing adapter, and refuses
 // attributes that contradict it.
@@ -59,11 +52,20 @@ func (l *loader) readFrom(b *decodedBlock) {
 		return
 	}
 	given := map[string]any{
-		"rank": *peft.Rank, "alpha": peft.Alpha, "rslora": peft.RSLoRA, "bias": peft.Bias, "lora_bias": peft.LoRABias,
-		"targets": peft.targets(),
+		"rank": int64(peft.Rank), "alpha": peft.Alpha, "rslora": peft.RSLoRA, "bias": string(peft.Bias), "lora_bias": peft.LoRABias,
+		"targets": list(peft.Targets), "exclude": list(peft.Exclude), "layers": list(peft.Layers), "also_train": list(peft.Modules),
+		"ranks": exceptions(peft.Ranks), "alphas": exceptions(peft.Alphas),
 	}
-	for name, value := range given {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		value := given[name]
+		problem := ""
+		if a := b.spec.attribute(name); a.check != nil && !isEmpty(value) {
+			problem = a.check(value)
+		}
 		switch {
+		case problem != "":
+			l.refuse(l.at(b, "from"), "No adapter to start from", "%s: its %s %s.", dir, name, problem)
+			b.bad["from"], b.bad[name] = true, true
 		case !b.Given[name]:
 			b.Values[name] = value
 		case b.sound(name) && !sameSetting(b.Values[name], value):
@@ -78,82 +80,49 @@ func (l *loader) readFrom(b *decodedBlock) {
 // maxPEFTConfig bounds adapter_config.json.
 const maxPEFTConfig = 1 << 20
 
-func readPEFTConfig(dir string) (*peftConfig, error) {
+func readPEFTConfig(dir string) (adapt.LoRA, error) {
 	path := filepath.Join(dir, "adapter_config.json")
 	data, err := evaluate.ReadFile(path, maxPEFTConfig)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s: the folder holds no PEFT adapter", path)
+		return adapt.LoRA{}, fmt.Errorf("there is no %s: the folder holds no PEFT adapter", path)
 	}
 	if err != nil {
-		return nil, err
+		return adapt.LoRA{}, err
 	}
-	c := &peftConfig{PEFTType: "LORA", Alpha: 8, Bias: "none"} // PEFT's defaults
-	if err := json.Unmarshal(data, c); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	l, err := adapt.ParseConfig(data)
+	if err != nil {
+		return adapt.LoRA{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if c.Rank == nil {
-		c.Rank = new(int64(8)) // PEFT's, too
-	}
-	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
+	return l, nil
 }
 
-func (c *peftConfig) check() error {
-	if c.PEFTType != "LORA" {
-		return fmt.Errorf("its peft_type is %q; hone trains LORA adapters", c.PEFTType)
-	}
-	for _, b := range []struct {
-		used bool
-		name string
-	}{
-		{c.DoRA, "use_dora"}, {len(c.RankPattern) > 0, "rank_pattern"},
-		{len(c.AlphaPattern) > 0, "alpha_pattern"}, {c.LayersToTransform != nil, "layers_to_transform"},
-		{len(c.ModulesToSave) > 0, "modules_to_save"}, {len(c.TargetParameters) > 0, "target_parameters"},
-	} {
-		if b.used {
-			return fmt.Errorf("it uses %s, which hone does not train", b.name)
-		}
-	}
-	if c.targets() == nil {
-		return fmt.Errorf("its target_modules are no list of names; hone does not take PEFT's regular expressions")
-	}
-	for _, a := range loraAttributes() {
-		value := map[string]any{"rank": *c.Rank, "alpha": c.Alpha, "dropout": c.Dropout, "targets": c.targets()}[a.Name]
-		if value == nil || a.check == nil {
-			continue
-		}
-		if problem := a.check(value); problem != "" {
-			return fmt.Errorf("its %s %s", a.Name, problem)
-		}
-	}
-	if !slices.Contains([]string{"none", "all", "lora_only"}, c.Bias) {
-		return fmt.Errorf("its bias is %q", c.Bias)
-	}
-	return nil
-}
-
-// targets are the target modules as a run file lists them; nil where they cannot
-// be.
-func (c *peftConfig) targets() []any {
-	switch targets := c.TargetModules.(type) {
-	case string:
-		if targets == "all-linear" {
-			return []any{"auto"}
-		}
+// isEmpty reports a list or map of nothing.
+func isEmpty(v any) bool {
+	switch v := v.(type) {
 	case []any:
-		if len(targets) == 0 {
-			return nil
-		}
-		for _, t := range targets {
-			if s, ok := t.(string); !ok || s == "" {
-				return nil
-			}
-		}
-		return targets
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
 	}
-	return nil
+	return false
+}
+
+// list is a list as attributes have it.
+func list[T any](items []T) []any {
+	out := make([]any, len(items))
+	for i, item := range items {
+		out[i] = item
+	}
+	return out
+}
+
+// exceptions are a map as attributes have it.
+func exceptions[T int | float64](items []adapt.Exception[T]) map[string]any {
+	out := map[string]any{}
+	for _, e := range slices.Backward(items) { // the first of a name counts
+		out[e.Pattern] = float64(e.Value)
+	}
+	return out
 }
 
 // sameSetting compares values of an attribute; the order of targets does not
@@ -163,6 +132,10 @@ func sameSetting(a, b any) bool {
 	y, _ := b.([]any)
 	if isList {
 		return reflect.DeepEqual(sorted(x), sorted(y))
+	}
+	if m, isMap := a.(map[string]any); isMap {
+		other, _ := b.(map[string]any)
+		return maps.EqualFunc(m, other, func(x, y any) bool { return toNumber(x) == toNumber(y) })
 	}
 	if n := toNumber(a); n == n {
 		return n == toNumber(b)

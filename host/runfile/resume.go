@@ -150,8 +150,8 @@ func putBlock(put func(string, any, Rule, Ref, ...string), ref Ref, value any) {
 		if !ok {
 			continue
 		}
-		if targets, isList := v.([]any); isList && a.Name == "targets" {
-			v = sorted(targets)
+		if names, isList := v.([]any); isList && ref.Block == "adapter" {
+			v = sorted(names) // their order does not matter
 		}
 		put(prefix+a.Name, v, a.Resume, ref, a.Name)
 	}

@@ -75,15 +75,21 @@ const (
 
 // An AdapterConfig says what is trained.
 type AdapterConfig struct {
-	Kind     string   `json:"kind"` // AdapterLoRA or AdapterFull, which has no other field
-	Rank     int      `json:"rank" config:"rank"`
-	Alpha    float64  `json:"alpha" config:"alpha"`
-	Targets  []string `json:"targets" config:"targets"` // "auto" alone, or names and patterns
-	Dropout  float64  `json:"dropout" config:"dropout"`
-	RSLoRA   bool     `json:"rslora" config:"rslora"`
-	Bias     string   `json:"bias" config:"bias"` // none, all, lora_only
-	LoRABias bool     `json:"lora_bias" config:"lora_bias"`
-	From     string   `json:"from" config:"from"` // folder of a PEFT adapter to start from
+	Kind    string   `json:"kind"` // AdapterLoRA or AdapterFull, which has no other field
+	Rank    int      `json:"rank" config:"rank"`
+	Alpha   float64  `json:"alpha" config:"alpha"`
+	Targets []string `json:"targets" config:"targets"` // "auto" alone, or names and patterns
+	Exclude []string `json:"exclude,omitempty" config:"exclude"`
+	Layers  []int    `json:"layers,omitempty" config:"layers"` // none: all
+	// Ranks and Alphas are those of linears that a name or pattern is of.
+	Ranks     map[string]int     `json:"ranks,omitempty" config:"ranks"`
+	Alphas    map[string]float64 `json:"alphas,omitempty" config:"alphas"`
+	AlsoTrain []string           `json:"also_train,omitempty" config:"also_train"` // modules, in full
+	Dropout   float64            `json:"dropout" config:"dropout"`
+	RSLoRA    bool               `json:"rslora" config:"rslora"`
+	Bias      string             `json:"bias" config:"bias"` // none, all, lora_only
+	LoRABias  bool               `json:"lora_bias" config:"lora_bias"`
+	From      string             `json:"from" config:"from"` // folder of a PEFT adapter to start from
 }
 
 // DataConfigs say what is trained and evaluated on.

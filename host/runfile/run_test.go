@@ -67,6 +67,8 @@ func TestDefaultsThatDepend(t *testing.T) {
 		want         any
 	}{
 		{"alpha", `adapter "lora" { rank = 5 }`, func(r *runfile.Run) any { return r.Adapter.Alpha }, 10.0},
+		{"alphas", "adapter \"lora\" {\nranks = { a = 3, b = 4 }\nalphas = { b = 1 }\n}", func(r *runfile.Run) any { return r.Adapter.Alphas }, map[string]float64{"a": 6, "b": 1}},
+		{"alphas of a given alpha", "adapter \"lora\" {\nalpha = 5\nranks = { a = 3 }\n}", func(r *runfile.Run) any { return len(r.Adapter.Alphas) }, 0},
 		{"rank of an adapter", `adapter "lora" { from = "adapter" }`, func(r *runfile.Run) any { return []any{r.Adapter.Rank, r.Adapter.Alpha} }, []any{4, 8.0}},
 		{"targets of an adapter", `adapter "lora" { from = "adapter" }`, func(r *runfile.Run) any { return r.Adapter.Targets }, []string{"auto"}},
 		{"learning rate", ``, func(r *runfile.Run) any { return r.Train.LearningRate }, 2e-4},

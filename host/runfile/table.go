@@ -2,7 +2,9 @@ package runfile
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -200,6 +202,36 @@ func notEmpty(v any) string {
 			if problem := notEmpty(item); problem != "" {
 				return "must not have an empty element"
 			}
+		}
+	}
+	return ""
+}
+
+// each is for maps whose values pass a check.
+func each(check func(any) string) func(any) string {
+	return func(v any) string {
+		values, _ := v.(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			if name == "" {
+				return "must not name what has no name"
+			}
+			if problem := check(values[name]); problem != "" {
+				return fmt.Sprintf("of %q %s", name, problem)
+			}
+		}
+		return ""
+	}
+}
+
+// checkLayers: indices.
+func checkLayers(v any) string {
+	layers, _ := v.([]any)
+	if len(layers) == 0 {
+		return "must not be empty"
+	}
+	for _, n := range layers {
+		if problem := between(0, 1<<20)(n); problem != "" {
+			return problem
 		}
 	}
 	return ""

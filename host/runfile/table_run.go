@@ -169,9 +169,33 @@ func loraAttributes() []attributeSpec {
 		{
 			Attribute: or(attr("targets", config.ListOf(config.String),
 				"The linears that get an adapter: \"auto\" for all but the head and routers; or last parts of their paths, as in PEFT (\"q_proj\"), "+
-					"their roles (\"attn.q\"), or patterns of either with * for any characters."), []any{"auto"}),
+					"their roles (\"attn.q\"), patterns of either with * for any characters, or, after ~, a regular expression of a whole path."), []any{"auto"}),
 			Why: "all linears learn better at the same number of parameters than attention alone", Resume: RuleFixed, OneOrAll: true,
 			check: notEmpty, Fix: "Write \"auto\", or a list such as [\"q_proj\", \"v_proj\"].",
+		},
+		{
+			Attribute: attr("exclude", config.ListOf(config.String), "Linears that get none although targets name them, named as there."),
+			Computed:  "none", Resume: RuleFixed, OneOrAll: true, check: notEmpty,
+		},
+		{
+			Attribute: attr("layers", config.ListOf(config.Int), "The layers whose linears get an adapter, counted from 0, such as range(16, 32). What stands in no layer then gets none."),
+			Computed:  "all layers", Resume: RuleFixed, OneOrAll: true, check: checkLayers, Fix: "Layers are counted from 0.",
+		},
+		{
+			Attribute: attr("ranks", config.MapOf(config.Int),
+				"Other ranks for some linears, by names as in targets: { \"mlp.*\" = 32 }. Where several name a linear, that which names the fewest counts."),
+			Computed: "rank, for all", Resume: RuleFixed, check: each(between(1, 65536)), Fix: "Common ranks are 8 to 64.",
+		},
+		{
+			Attribute: attr("alphas", config.MapOf(config.Number), "Other alphas for some linears, in the same way."),
+			Computed:  "alpha, for all; where alpha is not given, 2 × the linear's rank", Resume: RuleFixed,
+			check: each(aboveUpTo(0, 1e6)), Fix: "Common values are rank or 2 × rank.",
+		},
+		{
+			Attribute: attr("also_train", config.ListOf(config.String),
+				"Modules that are trained in full beside the adapter and saved with it, named as in targets, embeddings (\"embed\"), the head (\"head\") and norms (\"norm\") too. "+
+					"They get no adapter. Weights that embeddings and head share are trained as both."),
+			Computed: "none", Resume: RuleFixed, OneOrAll: true, check: notEmpty,
 		},
 		{
 			Attribute: or(attr("dropout", config.Of(config.Number), "Probability with which an element of an adapter's input is left out in training."), 0.0),

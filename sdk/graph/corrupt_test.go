@@ -93,7 +93,8 @@ func survive(g *graph.Graph) (valid bool) {
 	if adapted, err := adapt.Apply(g, adapt.LoRA{Rank: 1, Alpha: 1, Targets: []string{adapt.Auto}}); err == nil {
 		g = adapted
 	}
-	_, _ = adapt.Summarise(g), adapt.PEFTTargets(g)
+	_ = adapt.Summarise(g)
+	_, _ = adapt.Describe(g)
 	s, err := diff.Differentiate(adapt.Full(g), diff.Options{Adapter: adapt.DefaultName})
 	if err != nil {
 		s = diff.ForwardOnly(g, diff.Options{})

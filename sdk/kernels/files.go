@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/honeml/hone/sdk/graph"
@@ -21,7 +22,8 @@ const (
 // PEFTPrefix begins every key of PEFT's adapter files.
 const PEFTPrefix = "base_model.model."
 
-// A SavedTensor is a trainable parameter in one of the files that Save writes.
+// A SavedTensor is a trainable parameter in one of the files that Save writes. Of
+// parameters that have several, each holds the same values.
 type SavedTensor struct {
 	File  string
 	Key   string
@@ -31,6 +33,8 @@ type SavedTensor struct {
 // SavedTensors lists where each trainable parameter of g is saved. A Graph with
 // an adapter is saved in PEFT's format, base parameters beside it under the names
 // that PEFT's wrapped modules give them; one without is saved as plain parameters.
+// Beside an adapter, weights that modules share are saved under the name of each, since
+// PEFT has them apart.
 func SavedTensors(g *graph.Graph) []SavedTensor {
 	adapted := map[string]bool{} // modules with an adapter
 	for _, p := range g.Params {
@@ -48,6 +52,22 @@ func SavedTensors(g *graph.Graph) []SavedTensor {
 			}
 		}
 		out = append(out, t)
+		if t.File == AdapterFile && p.Adapter == "" {
+			for _, module := range sharing(g, p) {
+				out = append(out, SavedTensor{File: t.File, Key: PEFTPrefix + module + ".weight", Param: p})
+			}
+		}
+	}
+	return out
+}
+
+// sharing lists the linears that have another module's weight.
+func sharing(g *graph.Graph, p *graph.Param) []string {
+	var out []string
+	for _, n := range g.Nodes {
+		if l, ok := n.Op.(*graph.Linear); ok && l.Weight == p.ID && l.Module != p.Module && !slices.Contains(out, l.Module) {
+			out = append(out, l.Module)
+		}
 	}
 	return out
 }

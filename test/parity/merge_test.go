@@ -14,7 +14,7 @@ import (
 // biases, tied and untied full parameters, a checkpoint in shards, fused linears,
 // weights of norms for each head, convolutions, a part of a model that reads images too.
 var mergedCases = []string{
-	"llama", "rslora", "targets", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied", "phi4", "gemma3", "cohere", "lfm2",
+	"llama", "rslora", "targets", "patterns", "layers", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied", "phi4", "gemma3", "cohere", "lfm2",
 	"gemma3-images",
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/honeml/hone/sdk/graph"
 )
@@ -36,10 +35,19 @@ type LoRA struct {
 	Alpha   float64
 	RSLoRA  bool
 	Dropout float64
-	// Targets are the linears that get one: [Auto], or names as PEFT takes them
-	// (the last parts of a module's path), patterns of these with *, or roles such
-	// as attn.q, with * too.
-	Targets  []string
+	// Targets are the linears that get one: [Auto], or patterns, see [Targets].
+	Targets []string
+	// Exclude takes linears out of the targets again.
+	Exclude []string
+	// Layers are the indices of the layers whose linears get one; none: all linears'.
+	Layers []int
+	// Ranks and Alphas are those of linears that have others than Rank and Alpha. The
+	// first that names a linear counts.
+	Ranks  []Exception[int]
+	Alphas []Exception[float64]
+	// Modules are trained in full beside the adapter, PEFT's modules_to_save: see
+	// [Modules]. None of them gets an adapter.
+	Modules  []string
 	Bias     Bias // "": BiasNone
 	LoRABias bool // a bias in B, PEFT's lora_bias
 }
@@ -55,11 +63,26 @@ func Apply(g *graph.Graph, l LoRA) (*graph.Graph, error) {
 	if l.Name == "" {
 		l.Name = DefaultName
 	}
-	targets, err := Targets(g, l.Targets)
+	targets, err := l.Linears(g)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := Modules(g, l.Modules)
+	if err != nil {
+		return nil, err
+	}
+	ranks, err := rules(l.Ranks)
+	if err != nil {
+		return nil, err
+	}
+	alphas, err := rules(l.Alphas)
 	if err != nil {
 		return nil, err
 	}
 	c := g.Clone()
+	for _, id := range whole {
+		c.Params[id].Trainable = true
+	}
 	attached := map[string]*graph.Linear{}
 	for _, i := range targets {
 		linear := linearOf(c, i)
@@ -73,7 +96,10 @@ func Apply(g *graph.Graph, l LoRA) (*graph.Graph, error) {
 			shared := *first.Adapter
 			linear.Adapter = &shared
 		default:
-			l.attach(c, linear)
+			path, role := linear.Module, roleOf(c, i)
+			if err := l.attach(c, linear, valueFor(ranks, path, role, l.Rank), valueFor(alphas, path, role, l.Alpha)); err != nil {
+				return nil, err
+			}
 			attached[linear.Module] = linear
 		}
 	}
@@ -87,11 +113,10 @@ func Apply(g *graph.Graph, l LoRA) (*graph.Graph, error) {
 }
 
 func (l LoRA) check() error {
+	if err := checkSize(l.Rank, l.Alpha); err != nil {
+		return fmt.Errorf("adapter: %w", err)
+	}
 	switch {
-	case l.Rank < 1 || l.Rank > 1<<16:
-		return fmt.Errorf("adapter: rank %d, want at least 1", l.Rank)
-	case !(l.Alpha > 0) || math.IsInf(l.Alpha, 0):
-		return fmt.Errorf("adapter: alpha %v, want above 0", l.Alpha)
 	case !(l.Dropout >= 0 && l.Dropout < 1):
 		return fmt.Errorf("adapter: dropout %v, want at least 0 and below 1", l.Dropout)
 	case l.Bias != "" && l.Bias != BiasNone && l.Bias != BiasAll && l.Bias != BiasLoRAOnly:
@@ -100,8 +125,21 @@ func (l LoRA) check() error {
 	return nil
 }
 
+func checkSize(rank int, alpha float64) error {
+	switch {
+	case rank < 1 || rank > 1<<16:
+		return fmt.Errorf("rank %d, want at least 1", rank)
+	case !(alpha > 0) || math.IsInf(alpha, 0):
+		return fmt.Errorf("alpha %v, want above 0", alpha)
+	}
+	return nil
+}
+
 // attach gives linear its adapter and declares the parameters.
-func (l LoRA) attach(g *graph.Graph, linear *graph.Linear) {
+func (l LoRA) attach(g *graph.Graph, linear *graph.Linear, rank int, alpha float64) error {
+	if err := checkSize(rank, alpha); err != nil {
+		return fmt.Errorf("adapter: %s: %w", linear.Module, err)
+	}
 	shape := g.Params[linear.Weight].Shape
 	out, in := shape[0], shape[1]
 	param := func(name string, init graph.Init, shape ...int) graph.ParamID {
@@ -113,15 +151,16 @@ func (l LoRA) attach(g *graph.Graph, linear *graph.Linear) {
 		return p.ID
 	}
 	a := &graph.Adapter{
-		Name: l.Name, Rank: l.Rank, Alpha: l.Alpha, RSLoRA: l.RSLoRA, Dropout: l.Dropout,
+		Name: l.Name, Rank: rank, Alpha: alpha, RSLoRA: l.RSLoRA, Dropout: l.Dropout,
 		Bias: graph.NoParam, Magnitude: graph.NoParam,
 	}
-	a.A = param("lora_A.weight", graph.InitKaiming, l.Rank, in)
-	a.B = param("lora_B.weight", graph.InitZeros, out, l.Rank)
+	a.A = param("lora_A.weight", graph.InitKaiming, rank, in)
+	a.B = param("lora_B.weight", graph.InitZeros, out, rank)
 	if l.LoRABias {
 		a.Bias = param("lora_B.bias", graph.InitZeros, out)
 	}
 	linear.Adapter = a
+	return nil
 }
 
 // trainBiases marks biases as trainable: those of the nodes listed, or, with nil,
@@ -169,88 +208,4 @@ func Full(g *graph.Graph) *graph.Graph {
 		}
 	}
 	return c
-}
-
-// Targets are the indices of the nodes that patterns name, in order. A pattern
-// that names nothing is an error with the nearest names.
-func Targets(g *graph.Graph, patterns []string) ([]int, error) {
-	linears := g.Linears()
-	var out []int
-	if len(patterns) == 1 && patterns[0] == Auto {
-		for _, i := range linears {
-			if roleOf(g, i).AutoTarget() {
-				out = append(out, i)
-			}
-		}
-		if len(out) == 0 {
-			return nil, fmt.Errorf("adapter: the model has no linear to put an adapter on")
-		}
-		return out, nil
-	}
-	if len(patterns) == 0 {
-		return nil, fmt.Errorf("adapter: no targets")
-	}
-	chosen := map[int]bool{}
-	for _, p := range patterns {
-		found := false
-		for _, i := range linears {
-			if Matches(p, linearOf(g, i).Module, roleOf(g, i)) {
-				chosen[i], found = true, true
-			}
-		}
-		if !found {
-			return nil, unknownTarget(g, linears, p)
-		}
-	}
-	for _, i := range linears {
-		if chosen[i] {
-			out = append(out, i)
-		}
-	}
-	return out, nil
-}
-
-// linearOf is the operation of a node that is known to be a linear.
-func linearOf(g *graph.Graph, node int) *graph.Linear {
-	l, _ := g.Nodes[node].Op.(*graph.Linear)
-	return l
-}
-
-func roleOf(g *graph.Graph, node int) graph.Role {
-	return g.Params[linearOf(g, node).Weight].Role
-}
-
-// Matches reports whether a target pattern names the module with that role: the
-// role; or the path; or its last parts, as in PEFT. In a pattern * stands for
-// any characters.
-func Matches(pattern, module string, role graph.Role) bool {
-	if wildcard(pattern, string(role)) || wildcard(pattern, module) {
-		return true
-	}
-	for i := range len(module) {
-		if module[i] == '.' && wildcard(pattern, module[i+1:]) {
-			return true
-		}
-	}
-	return false
-}
-
-// wildcard matches the whole of s, * standing for any characters.
-func wildcard(pattern, s string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == s
-	}
-	rest, ok := strings.CutPrefix(s, parts[0])
-	if !ok {
-		return false
-	}
-	for _, part := range parts[1 : len(parts)-1] {
-		i := strings.Index(rest, part)
-		if i < 0 {
-			return false
-		}
-		rest = rest[i+len(part):]
-	}
-	return strings.HasSuffix(rest, parts[len(parts)-1])
 }

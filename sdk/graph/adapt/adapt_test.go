@@ -3,9 +3,7 @@ package adapt_test
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math"
-	"math/rand/v2"
 	"os"
 	"reflect"
 	"slices"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
-	"github.com/honeml/hone/sdk/graph/graphtest"
 )
 
 // llama is the model of testdata/gen_peft.py: two layers, a head of its own, biases
@@ -281,8 +278,8 @@ func TestSharedModule(t *testing.T) {
 	if s := adapt.Summarise(g); s.Adapter != 8 || len(s.Targets) != 1 || len(s.Targets[0].Modules) != 1 || s.Targets[0].Elements != 8 {
 		t.Errorf("%+v", s)
 	}
-	if got := adapt.PEFTTargets(g); !slices.Equal(got, []string{"up"}) {
-		t.Errorf("target_modules %v", got)
+	if d, _ := adapt.Describe(g); !slices.Equal(d.TargetModules, []string{"up"}) {
+		t.Errorf("target_modules %v", d.TargetModules)
 	}
 	clash := build()
 	second, _ := clash.Nodes[2].Op.(*graph.Linear)
@@ -322,52 +319,5 @@ func TestSummarise(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got.Targets, want) || got.Adapter != 128 || got.Own != 8 {
 		t.Errorf("%+v", got)
-	}
-}
-
-func TestPEFTTargets(t *testing.T) {
-	for _, test := range []struct {
-		name          string
-		targets, want []string
-	}{
-		{"all", []string{"auto"}, []string{"down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"}},
-		{"one in each layer", []string{"q_proj"}, []string{"q_proj"}},
-		{"of one layer", []string{"1.self_attn.q_proj"}, []string{"1.self_attn.q_proj"}},
-		{"of one layer, and the head", []string{"layers.0.mlp.*", "lm_head"}, []string{"0.mlp.down_proj", "0.mlp.gate_proj", "0.mlp.up_proj", "lm_head"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			g, err := adapt.Apply(llama(t), adapt.LoRA{Rank: 1, Alpha: 1, Targets: test.targets})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := adapt.PEFTTargets(g); !slices.Equal(got, test.want) {
-				t.Errorf("%v, want %v", got, test.want)
-			}
-		})
-	}
-}
-
-// TestPEFTTargetsNameTheSame: on random graphs and targets, target_modules name what
-// has an adapter, and nothing else, by PEFT's rule.
-func TestPEFTTargetsNameTheSame(t *testing.T) {
-	rng := rand.New(rand.NewPCG(51, 52))
-	for range 100 {
-		g := graphtest.Random(rng, graphtest.Options{}).Graph
-		names := adapt.PEFTTargets(g)
-		adapted, named := map[string]bool{}, map[string]bool{}
-		for _, i := range g.Linears() {
-			l, ok := g.Nodes[i].Op.(*graph.Linear)
-			if ok && l.Adapter != nil {
-				adapted[l.Module] = true
-			}
-			for _, n := range names {
-				if l.Module == n || strings.HasSuffix(l.Module, "."+n) {
-					named[l.Module] = true
-				}
-			}
-		}
-		if !maps.Equal(adapted, named) {
-			t.Errorf("target_modules %v name %v, adapters are on %v", names, named, adapted)
-		}
 	}
 }

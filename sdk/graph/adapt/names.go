@@ -8,12 +8,21 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 )
 
-// unknownTarget is the error for a pattern that names no linear: it lists the
-// nearest names and roles.
+// unknownTarget is the error for a pattern that names none of these linears.
 func unknownTarget(g *graph.Graph, linears []int, pattern string) error {
+	var known []module
+	for _, i := range linears {
+		known = append(known, module{path: linearOf(g, i).Module, role: roleOf(g, i)})
+	}
+	return unknown("linear", known, pattern)
+}
+
+// unknown is the error for a pattern that names none of what is known: it lists the
+// nearest names and roles.
+func unknown(what string, modules []module, pattern string) error {
 	const longest, listed = 200, 4
 	if len(pattern) > longest {
-		return fmt.Errorf("adapter: no linear of the model is called by the %d bytes %.40q…", len(pattern), pattern)
+		return fmt.Errorf("adapter: no %s of the model is called by the %d bytes %.40q…", what, len(pattern), pattern)
 	}
 	var known []string
 	seen := map[string]bool{}
@@ -24,21 +33,21 @@ func unknownTarget(g *graph.Graph, linears []int, pattern string) error {
 		}
 	}
 	parts := 1 + strings.Count(pattern, ".")
-	for _, i := range linears {
-		add(lastParts(linearOf(g, i).Module, 1))
-		add(string(roleOf(g, i)))
-		add(lastParts(linearOf(g, i).Module, parts))
+	for _, m := range modules {
+		add(lastParts(m.path, 1))
+		add(string(m.role))
+		add(lastParts(m.path, parts))
 	}
 	away := map[string]int{}
 	for _, name := range known {
-		away[name] = distance(strings.ReplaceAll(pattern, "*", ""), name)
+		away[name] = distance(strings.Trim(strings.ReplaceAll(pattern, "*", ""), expressionMark), name)
 	}
 	slices.SortStableFunc(known, func(a, b string) int { return away[a] - away[b] })
 	near := strings.Join(known[:min(len(known), listed)], ", ")
 	if near == "" {
-		return fmt.Errorf("adapter: no linear of the model is called %q: it has none", pattern)
+		return fmt.Errorf("adapter: no %s of the model is called %q: it has none", what, pattern)
 	}
-	return fmt.Errorf("adapter: no linear of the model is called %q; near it: %s", pattern, near)
+	return fmt.Errorf("adapter: no %s of the model is called %q; near it: %s", what, pattern, near)
 }
 
 // lastParts is the last n parts of a dotted path, or all of it.
@@ -127,45 +136,4 @@ func (s *Summary) target(name string, role graph.Role) *Target {
 	}
 	s.Targets = append(s.Targets, Target{Name: name, Role: role})
 	return &s.Targets[len(s.Targets)-1]
-}
-
-// PEFTTargets are target_modules for PEFT's adapter_config.json: the shortest
-// endings of the adapted modules' paths that name these and no other linear,
-// sorted. Of a part of a model they are the whole paths: a vision tower has a q_proj
-// too.
-func PEFTTargets(g *graph.Graph) []string {
-	var adapted, others []string
-	for _, i := range g.Linears() {
-		if l := linearOf(g, i); l.Adapter != nil {
-			adapted = append(adapted, l.Module)
-		} else {
-			others = append(others, l.Module)
-		}
-	}
-	var out []string
-	_, part := g.Notes[graph.PartNote]
-	for _, module := range adapted {
-		if part {
-			out = append(out, module)
-			continue
-		}
-		if ending := shortestEnding(module, others); !slices.Contains(out, ending) {
-			out = append(out, ending)
-		}
-	}
-	slices.Sort(out)
-	return out
-}
-
-// shortestEnding is the shortest ending of a module's path, in whole parts, with
-// which no other path ends; the path itself where there is none.
-func shortestEnding(module string, others []string) string {
-	for n := 1; n <= strings.Count(module, "."); n++ {
-		ending := lastParts(module, n)
-		clash := slices.ContainsFunc(others, func(o string) bool { return o == ending || strings.HasSuffix(o, "."+ending) })
-		if !clash {
-			return ending
-		}
-	}
-	return module
 }

@@ -8,6 +8,7 @@ package trained
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -159,10 +160,17 @@ func Load(dir string, g *graph.Graph, to Store) error {
 		return err
 	}
 	defer c.Close()
-	known := map[string]bool{}
+	known, first := map[string]bool{}, map[graph.ParamID]string{}
 	for _, s := range saved {
 		known[s.Key] = true
-		if err := read(c, path, fault.BadWeights, tensor{s.Key, s.Param, Value}, to); err != nil {
+		key, again := first[s.Param.ID]
+		if again {
+			err = same(c, path, key, s.Key)
+		} else {
+			first[s.Param.ID] = s.Key
+			err = read(c, path, fault.BadWeights, tensor{s.Key, s.Param, Value}, to)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -220,6 +228,29 @@ func open(path string, code fault.Code) (*weights.Checkpoint, error) {
 		return nil, fault.New(code, "%w", err)
 	}
 	return c, nil
+}
+
+// same refuses two tensors of one parameter with different values.
+func same(c *weights.Checkpoint, path, first, second string) error {
+	a, _ := c.Lookup(first)
+	b, ok := c.Lookup(second)
+	if !ok {
+		return fault.New(fault.BadWeights, "%s has no tensor %q", path, second)
+	}
+	if !slices.Equal(a.Shape, b.Shape) {
+		return fault.New(fault.BadWeights, "%s: tensor %q: shape %v, the graph expects %v", path, second, b.Shape, a.Shape)
+	}
+	x, y := make([]float32, min(part, a.Elements())), make([]float32, min(part, a.Elements()))
+	for at, n := 0, a.Elements(); at < n; at += part {
+		size := min(part, n-at)
+		if err := errors.Join(a.Float32(x[:size], at), b.Float32(y[:size], at)); err != nil {
+			return fault.New(fault.BadWeights, "%s: tensor %q: %w", path, second, err)
+		}
+		if !slices.Equal(x[:size], y[:size]) {
+			return fault.New(fault.BadWeights, "%s: tensors %q and %q differ, and the model has one parameter for both", path, first, second)
+		}
+	}
+	return nil
 }
 
 // read checks a tensor and gives it to the store.

@@ -42,6 +42,11 @@ type Adapter struct {
 	Targets  []string
 	Bias     adapt.Bias
 	LoRABias bool `json:"lora_bias"`
+	Exclude  []string
+	Layers   []int
+	Ranks    map[string]int
+	Alphas   map[string]float64
+	Modules  []string `json:"also_train"`
 }
 
 // A Document is one to learn from.
@@ -97,10 +102,13 @@ func ReadTensors(path string) (map[string][]float32, error) {
 	return out, nil
 }
 
-// LoRA is the case's adapter.
-func (c *Case) LoRA() adapt.LoRA {
+// LoRA is the case's adapter on a Graph.
+func (c *Case) LoRA(g *graph.Graph) (adapt.LoRA, error) {
 	a := c.Adapter
-	return adapt.LoRA{Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets, Bias: a.Bias, LoRABias: a.LoRABias}
+	return adapt.LoRA{
+		Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets, Exclude: a.Exclude, Layers: a.Layers,
+		Modules: a.Modules, Bias: a.Bias, LoRABias: a.LoRABias,
+	}.Except(g, a.Ranks, a.Alphas)
 }
 
 // Mark puts the case's adapter on a Graph, and says what it is called; without one all
@@ -109,7 +117,11 @@ func (c *Case) Mark(g *graph.Graph) (marked *graph.Graph, adapter string, err er
 	if c.Adapter == nil {
 		return adapt.Full(g), "", nil
 	}
-	marked, err = adapt.Apply(g, c.LoRA())
+	l, err := c.LoRA(g)
+	if err != nil {
+		return nil, "", err
+	}
+	marked, err = adapt.Apply(g, l)
 	return marked, adapt.DefaultName, err
 }
 

@@ -132,7 +132,7 @@ def save_adapter(model, folder):
 
 def saved_name(name):
     """The key under which PEFT, or a plain checkpoint, saves a parameter."""
-    return name.replace(".default", "")
+    return name.replace(".modules_to_save.default", "").replace(".default", "")
 
 
 def supervised(docs):

@@ -74,9 +74,11 @@ def adapter(rank=4, alpha=8, targets=None, peft_targets=None, **more):
     """An adapter in hone's terms and, under "peft", in PEFT's."""
     hone = {"rank": rank, "alpha": alpha, "targets": targets or ["auto"]}
     peft = {"r": rank, "lora_alpha": alpha, "target_modules": peft_targets or targets or "all-linear"}
-    for key, name in {"rslora": "use_rslora", "bias": "bias", "lora_bias": "lora_bias"}.items():
+    for key, name in {"rslora": "use_rslora", "bias": "bias", "lora_bias": "lora_bias", "layers": "layers_to_transform"}.items():
         if key in more:
             hone[key] = peft[name] = more[key]
+    peft |= more.get("peft", {})
+    hone |= more.get("hone", {})
     return {"hone": hone, "peft": peft}
 
 
@@ -99,6 +101,22 @@ CASES = {
         "adapter": adapter(bias="lora_only", targets=["attn.*"], peft_targets=["q_proj", "k_proj", "v_proj", "o_proj"]),
     },
     "lora-bias": {"model": "llama-bias", "adapter": adapter(lora_bias=True)},
+    # Ranks and alphas that differ; whole modules beside the adapter. "norm" alone
+    # would be every norm to PEFT.
+    "patterns": {
+        "model": "llama", "adapter": adapter(
+            hone={"exclude": ["layers.1.mlp.up_proj", "attn.k"], "ranks": {"mlp.*": 2, "1.mlp.gate_proj": 7, "o_proj": 3},
+                  "alphas": {"attn.*": 3, "0.self_attn.o_proj": 5}, "also_train": ["lm_head", "model.norm"]},
+            peft={"exclude_modules": ["layers.1.mlp.up_proj", "k_proj"],
+                  "rank_pattern": {"layers.1.mlp.gate_proj": 7, "mlp.*": 2, "o_proj": 3},
+                  "alpha_pattern": {"layers.0.self_attn.o_proj": 5, "self_attn.*": 3}, "modules_to_save": ["lm_head", "model.norm"]}),
+    },
+    # One layer; embedding and head, which share their weights, are trained as one.
+    "layers": {
+        "model": "llama-wide", "adapter": adapter(
+            targets=["q_proj", "down_proj"], layers=[1], hone={"also_train": ["embed"]},
+            peft={"modules_to_save": ["embed_tokens"], "ensure_weight_tying": True}),
+    },
     "decay": {
         "model": "llama", "adapter": adapter(),
         "optimizer": {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-6, "weight_decay": 0.1, "max_grad_norm": 0.0},
