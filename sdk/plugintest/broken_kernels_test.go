@@ -210,12 +210,12 @@ func brokenBackends() map[string]func() *broken {
 			return &broken{request: func(r *kernels.BindRequest) { r.Settings.Config = nil }}
 		},
 		"kernels/unsupported-op-named": func() *broken {
-			return &broken{plan: func(p *kernels.Plan, err error) (*kernels.Plan, error) {
-				if errors.Is(err, fault.Unsupported) {
-					err = fault.New(fault.Unsupported, "this graph is not supported")
-				}
-				return p, err
-			}}
+			return &broken{
+				describe: func(d *kernels.Description) { d.Ops = []string{"embed", "linear", "norm", "rope", "attention", "map"} },
+				plan: func(*kernels.Plan, error) (*kernels.Plan, error) {
+					return nil, fault.New(fault.Unsupported, "this graph is not supported")
+				},
+			}
 		},
 		"kernels/limit-too-small": func() *broken {
 			return &broken{plan: func(p *kernels.Plan, err error) (*kernels.Plan, error) {

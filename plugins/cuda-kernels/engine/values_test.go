@@ -122,7 +122,7 @@ func TestEveryValue(t *testing.T) {
 	for precision, limit := range limits {
 		for seed := range uint64(12) {
 			t.Run(fmt.Sprint(precision, " ", seed), func(t *testing.T) {
-				c := graphtest.Random(rand.New(rand.NewPCG(7, seed)), graphtest.Options{})
+				c := graphtest.Random(rand.New(rand.NewPCG(7, seed)), graphtest.Options{Dense: true})
 				e := bindCase(t, gpu, c, precision)
 				defer func() { _ = e.Close() }()
 				run, err := interp.New(c.Graph, rounded(c, precision), c.Batch, interp.Options{Adapter: c.Adapter, Round: roundings[precision]})

@@ -170,7 +170,8 @@ func Active(op graph.Op, adapter string) *graph.Adapter {
 	return nil
 }
 
-// trained lists the trainable parameters of op that count under the adapter.
+// trained lists the trainable parameters of op that count under the adapter and have a
+// gradient.
 func (d *differentiator) trained(op graph.Op) []graph.ParamID {
 	a := graph.AdapterOf(op)
 	active := Active(op, d.adapter)
@@ -179,7 +180,7 @@ func (d *differentiator) trained(op graph.Op) []graph.ParamID {
 	for _, id := range graph.ParamsOf(op) {
 		p := d.g.Params[id]
 		off := a != nil && active == nil && p.Adapter == a.Name
-		if p.Trainable && !off && !seen[id] {
+		if p.Trainable && !off && !seen[id] && differentiable(op, id) {
 			seen[id] = true
 			out = append(out, id)
 		}
@@ -217,9 +218,6 @@ func (d *differentiator) backward(i int, written, writtenParam []bool) (Step, bo
 		written[v] = true
 	}
 	for _, id := range d.trained(n.Op) {
-		if d.g.Params[id].Adapter == "" && !differentiable(n.Op, id) {
-			continue
-		}
 		step.Params = append(step.Params, ParamGradient{Param: id, Accumulate: writtenParam[id]})
 		writtenParam[id] = true
 	}

@@ -224,6 +224,9 @@ func checkMinimal(t *testing.T, c *graphtest.Case, s *diff.Schedule) {
 	g := c.Graph
 	trained := func(n *graph.Node) (out []graph.ParamID) {
 		for _, id := range graph.ParamsOf(n.Op) {
+			if r, ok := n.Op.(*graph.Route); ok && r.Bias == id {
+				continue // steers a choice
+			}
 			p := g.Params[id]
 			if p.Trainable && (p.Adapter == "" || p.Adapter == c.Adapter) && !slices.Contains(out, id) {
 				out = append(out, id)
@@ -232,32 +235,33 @@ func checkMinimal(t *testing.T, c *graphtest.Case, s *diff.Schedule) {
 		return out
 	}
 	// below: a trained parameter stands at or below the value. above: the logits
-	// depend on it.
-	below, above := make([]bool, len(g.Values)), make([]bool, len(g.Values))
+	// depend on it; smooth: not by a choice alone.
+	below, above, smooth := make([]bool, len(g.Values)), make([]bool, len(g.Values)), make([]bool, len(g.Values))
+	number := func(v graph.ValueID) bool { return g.Values[v].Type != graph.Index }
 	for _, n := range g.Nodes {
 		yes := len(trained(n)) > 0 || slices.ContainsFunc(n.Inputs, func(v graph.ValueID) bool { return below[v] })
 		for _, v := range n.Outputs {
-			below[v] = yes
+			below[v] = yes && number(v)
 		}
 	}
-	above[g.Logits] = true
+	reaches := func(n *graph.Node, from []bool) bool {
+		return slices.ContainsFunc(n.Outputs, func(v graph.ValueID) bool { return from[v] })
+	}
+	above[g.Logits], smooth[g.Logits] = true, true
 	for i := len(g.Nodes) - 1; i >= 0; i-- {
-		if slices.ContainsFunc(g.Nodes[i].Outputs, func(v graph.ValueID) bool { return above[v] }) {
-			for _, v := range g.Nodes[i].Inputs {
-				above[v] = true
-			}
+		n := g.Nodes[i]
+		for _, v := range n.Inputs {
+			above[v] = above[v] || reaches(n, above)
+			smooth[v] = smooth[v] || reaches(n, smooth) && number(v)
 		}
-	}
-	reached := func(n *graph.Node) bool {
-		return slices.ContainsFunc(n.Outputs, func(v graph.ValueID) bool { return above[v] })
 	}
 	var forward, backward []int
 	for i, n := range g.Nodes {
-		if reached(n) {
+		if reaches(n, above) {
 			forward = append(forward, i)
-			if len(trained(n)) > 0 || slices.ContainsFunc(n.Inputs, func(v graph.ValueID) bool { return below[v] }) {
-				backward = append(backward, i)
-			}
+		}
+		if reaches(n, smooth) && (len(trained(n)) > 0 || slices.ContainsFunc(n.Inputs, func(v graph.ValueID) bool { return below[v] })) {
+			backward = append(backward, i)
 		}
 	}
 	slices.Reverse(backward)
@@ -292,7 +296,7 @@ func checkMinimal(t *testing.T, c *graphtest.Case, s *diff.Schedule) {
 		t.Errorf("forward %v, want %v; backward %v, want %v\n%s", gotForward, forward, gotBackward, backward, g.Text())
 	}
 	for v := range g.Values {
-		if want := above[v] && below[v]; s.Wanted[v] != want {
+		if want := smooth[v] && below[v]; s.Wanted[v] != want {
 			t.Errorf("value %d: wanted %v, want %v", v, s.Wanted[v], want)
 		}
 	}

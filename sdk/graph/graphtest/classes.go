@@ -32,6 +32,14 @@ func Classes() []string {
 		"concat", "concat: one group", "concat: groups", "concat: repeated", "concat: one part", "concat: several parts",
 		"concat: a value twice",
 		"conv", "conv: kernel 1", "conv: kernel 2", "conv: kernel 3", "conv: kernel 4", "conv: bias", "conv: no bias",
+		"route", "route: softmax", "route: sigmoid", "route: scores of all", "route: scores of the chosen", "route: bias", "route: no bias",
+		"route: groups", "route: groups left out", "route: one group", "route: groups by their best", "route: groups by their best two",
+		"route: normalised", "route: normalised with epsilon", "route: not normalised", "route: factor 1", "route: another factor",
+		"route: one expert a token", "route: several experts a token",
+		"expert_linear", "expert_linear: bias", "expert_linear: no bias", "expert_linear: of tokens", "expert_linear: of slots",
+		"expert_linear: weighed", "expert_linear: not weighed", "expert_linear: module applied twice",
+		"combine", "combine: weights", "combine: weights that are no route's", "combine: plain",
+		"map: slots", "split: slots", "concat: slots",
 		"value: used once", "value: used twice", "value: used more often", "value: unused", "value: of another layer",
 		"parameter: trained", "parameter: frozen", "parameter: tied",
 		"batch: one document", "batch: several documents", "batch: one-token document", "batch: weight 0", "batch: weight between",
@@ -101,8 +109,21 @@ func (c *Case) Classes() map[string]int {
 			attended[n.Inputs[1]]++
 		case *graph.Map:
 			c.expression(t, o, n, users)
+		case *graph.Route:
+			route(t, o)
+		case *graph.ExpertLinear:
+			c.expertLinear(t, o, n)
+			modules[o.Module]++
+			t.count("expert_linear: module applied twice", modules[o.Module] == 2)
+		case *graph.Combine:
+			t.either(o.Plain, "combine: plain", "combine: weights")
+			t.count("combine: weights that are no route's", !o.Plain && c.Graph.Nodes[c.Graph.Values[n.Inputs[1]].Node].Op.Name() != "route")
 		default:
 			layout(t, n)
+		}
+		switch name := n.Op.Name(); name {
+		case "map", "split", "concat":
+			t.count(name+": slots", c.Graph.Values[n.Outputs[0]].Slots > 1)
 		}
 	}
 	c.values(t)
@@ -142,6 +163,27 @@ func (c *Case) linear(t tally, o *graph.Linear) {
 	t.either(c.Graph.Params[o.Weight].Trainable, "adapter: and trained weight", "adapter: and frozen weight")
 	t.count("adapter: and trained bias", o.Bias != graph.NoParam && c.Graph.Params[o.Bias].Trainable)
 	t.either(a.Rank == 1, "adapter: rank 1", "adapter: rank above 1")
+}
+
+func route(t tally, o *graph.Route) {
+	t.either(o.Sigmoid, "route: sigmoid", "route: softmax")
+	t.either(o.After, "route: scores of the chosen", "route: scores of all")
+	t.either(o.Bias != graph.NoParam, "route: bias", "route: no bias")
+	t.either(o.Groups > 1, "route: groups", "route: one group")
+	if o.Keep < o.Groups {
+		t["route: groups left out"]++
+		t.either(o.GroupTop > 1, "route: groups by their best two", "route: groups by their best")
+	}
+	t.either(o.Normalise, "route: normalised", "route: not normalised")
+	t.count("route: normalised with epsilon", o.Normalise && o.NormEpsilon > 0)
+	t.either(o.Factor == 1, "route: factor 1", "route: another factor")
+	t.either(o.TopK == 1, "route: one expert a token", "route: several experts a token")
+}
+
+func (c *Case) expertLinear(t tally, o *graph.ExpertLinear, n *graph.Node) {
+	t.either(o.Bias != graph.NoParam, "expert_linear: bias", "expert_linear: no bias")
+	t.either(c.Graph.Values[n.Inputs[0]].Slots > 1, "expert_linear: of slots", "expert_linear: of tokens")
+	t.either(o.WeighInput, "expert_linear: weighed", "expert_linear: not weighed")
 }
 
 func (c *Case) norm(t tally, o *graph.Norm, width int) {

@@ -3,8 +3,8 @@
 // backend's results to the interpreter's. It is for tests alone.
 //
 // [Random] draws a [Case]: a valid Graph with parameters and a micro-batch, made of
-// all operations but those of mixtures of experts, in orders that no model has,
-// with every attribute. Values stay near 1 in size and far from where functions
+// all operations, in orders that no model has, with every attribute. Which experts a
+// token chooses does not hang on small differences. Values stay near 1 in size and far from where functions
 // have no bound, so that differences are well conditioned; kinks (max, where,
 // floor) are there, and a test has to reckon with them.
 //

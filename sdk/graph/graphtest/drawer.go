@@ -25,6 +25,9 @@ type drawer struct {
 	norms   []norm
 	vectors []vector // parameters of maps
 	keys    []keys
+	stacks  []stack
+
+	routing *routing // of the mixture under way; nil: none
 }
 
 // A value that operations can take.
@@ -98,11 +101,19 @@ func (d *drawer) takeWidth(width int) value {
 		}
 	}
 	if len(fit) == 0 || d.chance(5) {
-		return d.linear(d.take(), width)
+		return d.project(d.take(), width)
 	}
 	v := pick(d, fit)
 	d.used[v.id] = true
 	return v
+}
+
+// project is a linear of x, or one of the experts of the mixture under way.
+func (d *drawer) project(x value, width int) value {
+	if d.routing != nil {
+		return d.expertLinear(x, width)
+	}
+	return d.linear(x, width)
 }
 
 // add notes a value that an operation gave.
@@ -137,7 +148,11 @@ func (d *drawer) graph() *graph.Graph {
 }
 
 func (d *drawer) operation() {
-	switch d.rng.IntN(20) {
+	kinds := 22
+	if d.o.Dense {
+		kinds = 20
+	}
+	switch d.rng.IntN(kinds) {
 	case 0:
 		d.embed()
 	case 1, 2:
@@ -160,6 +175,8 @@ func (d *drawer) operation() {
 		d.residual()
 	case 19:
 		d.again()
+	case 20, 21:
+		d.mixture()
 	}
 }
 

@@ -296,7 +296,7 @@ func (d *drawer) concat() value {
 	y := d.add(d.b.Concat(d.name(), groups, parts...), width, largest)
 	if width > 24 {
 		d.used[y.id] = true
-		return d.linear(y, pick(d, widths))
+		return d.project(y, pick(d, widths))
 	}
 	return y
 }

@@ -16,6 +16,8 @@ type Options struct {
 	Nodes      int // about how many; 0: 22
 	Tokens     int // at most how many; 0: 12
 	Vocabulary int // 0: 9
+	// Dense leaves mixtures of experts out.
+	Dense bool
 	// Frozen leaves the Graph as a model plugin gives it: no adapter and nothing
 	// trainable.
 	Frozen bool
@@ -128,13 +130,18 @@ func randomBatch(rng *rand.Rand, o Options) *graph.Batch {
 // values draws a parameter's elements in a size that suits its use.
 func values(rng *rand.Rand, g *graph.Graph, p *graph.Param) []float64 {
 	mean, deviation := 0.0, 0.4
+	if r := routeOf(g, p.ID); r != nil && p.ID == r.Bias {
+		return correction(rng, r.Experts, r.Groups)
+	} else if r != nil {
+		return routerTable(rng, p, r.Groups)
+	}
 	switch {
 	case p.Role == graph.RoleEmbed:
 		deviation = 0.9
 	case len(p.Shape) == 2 && p.Role == graph.RoleConv:
 		deviation = 0.6
-	case len(p.Shape) == 2:
-		deviation = 1.1 / math.Sqrt(float64(p.Shape[1]))
+	case len(p.Shape) > 1:
+		deviation = 1.1 / math.Sqrt(float64(p.Shape[len(p.Shape)-1]))
 	case p.Role == graph.RoleNorm && !plusOne(g, p.ID):
 		mean = 1
 	}

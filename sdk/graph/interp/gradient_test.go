@@ -3,6 +3,7 @@ package interp
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,15 +58,30 @@ func TestGradients(t *testing.T) {
 }
 
 // operations are those that random graphs have, embed, which takes nothing, first.
-var operations = []string{"embed", "linear", "norm", "rope", "attention", "map", "split", "concat", "conv"}
+var operations = graph.OpNames()
 
 func allPairs() (out []string) {
 	for _, first := range operations {
 		for _, second := range operations[1:] {
-			out = append(out, second+" of "+first)
+			if takes(second, first) {
+				out = append(out, second+" of "+first)
+			}
 		}
 	}
 	return out
+}
+
+// takes reports whether an operation often takes what another gives: a route takes
+// from a map, to be far from ties, and combine what has a row for each of a token's
+// experts, or weights.
+func takes(second, first string) bool {
+	switch second {
+	case "route":
+		return first == "map"
+	case "combine":
+		return slices.Contains([]string{"expert_linear", "map", "split", "concat", "route"}, first)
+	}
+	return true
 }
 
 // countPairs counts which operation takes what which other one gave.
@@ -79,14 +95,14 @@ func countPairs(g *graph.Graph, pairs map[string]int) {
 
 func pairTable(pairs map[string]int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-12s", "takes from")
+	fmt.Fprintf(&b, "%-14s", "takes from")
 	for _, first := range operations {
-		fmt.Fprintf(&b, "%10s", first)
+		fmt.Fprintf(&b, "%14s", first)
 	}
 	for _, second := range operations[1:] {
-		fmt.Fprintf(&b, "\n%-12s", second)
+		fmt.Fprintf(&b, "\n%-14s", second)
 		for _, first := range operations {
-			fmt.Fprintf(&b, "%10d", pairs[second+" of "+first])
+			fmt.Fprintf(&b, "%14d", pairs[second+" of "+first])
 		}
 	}
 	return b.String()
