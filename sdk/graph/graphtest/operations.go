@@ -176,7 +176,7 @@ func (d *drawer) residual() value {
 }
 
 // expression adds a map over one to three inputs and up to two parameters.
-func (d *drawer) expression() value {
+func (d *drawer) expression() {
 	widest := d.take()
 	inputs := []value{widest}
 	for range d.rng.IntN(3) {
@@ -201,7 +201,8 @@ func (d *drawer) expression() value {
 	for {
 		text := Expression(d.rng, names, 1+d.rng.IntN(3))
 		if size, ok := d.tame(text, names, sizes); ok {
-			return d.add(d.b.Map(d.name(), text, args...), widest.width, size)
+			d.add(d.b.Map(d.name(), text, args...), widest.width, size)
+			return
 		}
 	}
 }
@@ -253,7 +254,7 @@ func (d *drawer) tame(text string, names []string, sizes []float64) (size float6
 	return math.Sqrt(size), true
 }
 
-func (d *drawer) split(x value) value {
+func (d *drawer) split(x value) {
 	groups := pick(d, divisors(x.width))
 	var sizes []int
 	for rest := x.width / groups; rest > 0; {
@@ -268,10 +269,9 @@ func (d *drawer) split(x value) value {
 	for i, id := range outs {
 		d.add(id, groups*sizes[i], d.size[x.id])
 	}
-	return d.values[len(d.values)-1]
 }
 
-func (d *drawer) concat() value {
+func (d *drawer) concat() {
 	groups := pick(d, []int{1, 2, 2, 3, 4})
 	var parts []graph.ConcatPart
 	width, largest := 0, 0.0
@@ -296,9 +296,8 @@ func (d *drawer) concat() value {
 	y := d.add(d.b.Concat(d.name(), groups, parts...), width, largest)
 	if width > 24 {
 		d.used[y.id] = true
-		return d.project(y, pick(d, widths))
+		d.project(y, pick(d, widths))
 	}
-	return y
 }
 
 func (d *drawer) conv(x value) value {
