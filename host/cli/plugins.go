@@ -18,13 +18,13 @@ import (
 func (a *app) pluginsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugins",
-		Short: "Install, list and check plugins",
+		Short: "Install, list, check and begin plugins",
 		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		a.pluginsInstallCommand(), a.pluginsListCommand(), a.pluginsUpdateCommand(), a.pluginsRemoveCommand(), a.pluginsVerifyCommand(),
-		a.pluginsCheckCommand(),
+		a.pluginsCheckCommand(), a.pluginsNewCommand(),
 	)
 	return cmd
 }

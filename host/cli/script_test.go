@@ -103,6 +103,11 @@ func setup(env *testscript.Env) error {
 	env.Setenv("HF_HOME", filepath.Join(env.WorkDir, "hf"))
 	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "data"))
 	env.Setenv("MODEL", model)
+	sdk, err := filepath.Abs("../..")
+	if err != nil {
+		return err
+	}
+	env.Setenv("SDK", sdk)
 	return os.Symlink(model, filepath.Join(env.WorkDir, "model"))
 }
 

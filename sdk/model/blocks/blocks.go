@@ -28,7 +28,7 @@ type Defaults struct {
 	HeadWidth                                       int // where the key is absent; 0, and where it is null: Hidden/Heads
 	Epsilon                                         float64
 	EpsilonKey                                      string // "": rms_norm_eps
-	Activation                                      string // transformers' name
+	Activation                                      string // transformers' name; "": the architecture reads its own
 	ActivationKey                                   string // "": hidden_act
 	Tied                                            bool
 }
@@ -43,7 +43,10 @@ func ReadDecoder(c *hfconfig.Config, d Defaults) Decoder {
 		Vocabulary: c.Int("vocab_size", d.Vocabulary), Hidden: c.Int("hidden_size", d.Hidden),
 		Intermediate: c.Int("intermediate_size", d.Intermediate), Layers: c.Int("num_hidden_layers", d.Layers),
 		Heads: c.Int("num_attention_heads", d.Heads), Epsilon: c.Positive(d.EpsilonKey, d.Epsilon),
-		Activation: c.Activation(d.ActivationKey, d.Activation), Tied: c.Bool("tie_word_embeddings", d.Tied),
+		Tied: c.Bool("tie_word_embeddings", d.Tied),
+	}
+	if d.Activation != "" {
+		out.Activation = c.Activation(d.ActivationKey, d.Activation)
 	}
 	if d.KVHeads == 0 || c.Null("num_key_value_heads") {
 		d.KVHeads = out.Heads
