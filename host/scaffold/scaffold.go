@@ -16,7 +16,6 @@ import (
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
-	"golang.org/x/mod/semver"
 
 	"github.com/honeml/hone/sdk/plugintest/golden"
 )
@@ -61,13 +60,16 @@ func (m Model) defaults() (Model, error) {
 	if m.Folder == "" {
 		m.Folder = prefix + m.Name
 	}
-	if m.SDK == "" && !(semver.IsValid(m.Version) && semver.Build(m.Version) == "" && semver.Prerelease(m.Version) == "") {
+	if m.SDK == "" && !releasePattern.MatchString(m.Version) {
 		return m, fmt.Errorf("this hone (%s) is no release whose SDK could be fetched: -sdk DIR names a folder with its source", m.Version)
 	}
 	return m, nil
 }
 
-var namePattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+var (
+	namePattern    = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	releasePattern = regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
+)
 
 // camel is falcon-2 as Falcon2.
 func camel(name string) string {
