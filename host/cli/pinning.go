@@ -28,11 +28,7 @@ func (a *app) plugins() *pluginhost.Catalog {
 		return a.catalog
 	}
 	opts := pluginhost.DefaultOptions(a.log())
-	entries, err := a.store().List(release.Here())
-	if err != nil {
-		a.log().Warn("installed plugins that cannot be used", "error", err)
-	}
-	for _, e := range entries {
+	for _, e := range a.installedPlugins() {
 		if e.Current {
 			opts.Installed = append(opts.Installed, installed(e, "hone plugins install"))
 		}
@@ -55,6 +51,16 @@ func installed(e store.Entry, authority string) pluginhost.Plugin {
 // store is where plugins are installed.
 func (a *app) store() *store.Store {
 	return &store.Store{Folder: pluginhost.UserFolder(os.Getenv)}
+}
+
+// installedPlugins are the installed plugins for this machine. A damaged one does not
+// keep the others from being used.
+func (a *app) installedPlugins() []store.Entry {
+	entries, err := a.store().List(release.Here())
+	if err != nil {
+		a.log().Warn("installed plugins that cannot be used", "error", err)
+	}
+	return entries
 }
 
 // readDev reads -dev, and says what it changes.
@@ -143,10 +149,7 @@ func (a *app) pinFile(ctx context.Context, path string) error {
 // pinRecord has the catalog start the required plugins that a run used: what goes on
 // with a run does so with the same binaries, whatever was locked since.
 func (a *app) pinRecord(r *record) error {
-	entries, err := a.store().List(release.Here())
-	if err != nil {
-		a.log().Warn("installed plugins that cannot be used", "error", err)
-	}
+	entries := a.installedPlugins()
 	var pins []pluginhost.Override
 	for _, q := range r.Run.Requirements {
 		i := slices.IndexFunc(r.Plugins, func(p pluginRecord) bool { return p.Name == q.Name })

@@ -113,10 +113,7 @@ func (a *app) pluginsUpdateCommand() *cobra.Command {
 // installedOf are the installed plugins of some names, all where there are none;
 // current says that those for lock files are left out.
 func (a *app) installedOf(names []string, current bool) ([]store.Entry, error) {
-	entries, err := a.store().List(release.Here())
-	if err != nil {
-		return nil, err
-	}
+	entries := a.installedPlugins()
 	if current {
 		entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return !e.Current })
 	}
