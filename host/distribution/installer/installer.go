@@ -123,7 +123,11 @@ func (i *Installer) checkKey(r *release.Release, pinned release.Key) error {
 	case pinned != "" && r.Key == pinned, r.Key != "" && slices.Contains(i.Trusted, r.Key):
 		return nil
 	case pinned != "":
-		return release.CheckKey(r, pinned)
+		err := fault.New(fault.BadInput, "%w", release.CheckKey(r, pinned))
+		if r.Key == "" {
+			return err.WithHint("ask the plugin's author; an earlier version can be named, or required")
+		}
+		return err.WithHint("only if the plugin's author says that this is right: -trust %s", r.Key)
 	case len(i.Trusted) > 0:
 		signer := "not signed"
 		if r.Key != "" {
