@@ -3,10 +3,9 @@ package attention
 import (
 	_ "embed"
 	"fmt"
-	"math"
-	"strconv"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/rows"
 	"github.com/honeml/hone/sdk/graph"
 )
 
@@ -14,8 +13,6 @@ import (
 var (
 	//go:embed mask.cuh
 	maskText string
-	//go:embed ptx.cuh
-	ptxText string
 	//go:embed tile.cuh
 	tileText string
 	//go:embed forward.cu
@@ -74,8 +71,8 @@ func New(set *device.Set, spec Spec) *Attention {
 		a.queries = set.Kernel(plain, "attention_queries")
 		return a
 	}
-	a.forward = set.Kernel(a.source("attention/forward.cu", ptxText+tileText+forwardText, a.forwardTiles.defines()...), "attention_forward")
-	backward := ptxText + tileText + backwardText
+	a.forward = set.Kernel(a.source("attention/forward.cu", device.PTX+tileText+forwardText, a.forwardTiles.defines()...), "attention_forward")
+	backward := device.PTX + tileText + backwardText
 	a.keys = set.Kernel(a.source("attention/backward.cu", backward, append(a.keyTiles.defines(), "KEYS_PASS=1")...), "attention_keys")
 	a.queries = set.Kernel(a.source("attention/backward.cu", backward, append(a.queryTiles.defines(), "KEYS_PASS=0")...), "attention_queries")
 	return a
@@ -97,10 +94,10 @@ func (s Spec) defines() []string {
 		define("KV_HEADS", o.KVHeads),
 		define("KEY_WIDTH", o.KeyWidth),
 		define("VALUE_WIDTH", o.ValueWidth),
-		"SCALE=" + float(o.Scale),
+		rows.DefineFloat("SCALE", o.Scale),
 		define("WINDOW", reach(o.Window)),
 		define("CHUNK", reach(o.Chunk)),
-		"CAP=" + float(o.Cap),
+		rows.DefineFloat("CAP", o.Cap),
 		define("SINKS", truth(o.Sinks != graph.NoParam)),
 	}
 }
@@ -112,12 +109,6 @@ func truth(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-// float is a number as a float of C++.
-func float(x float64) string {
-	x = min(max(x, -math.MaxFloat32), math.MaxFloat32)
-	return strconv.FormatFloat(x, 'e', -1, 32) + "f"
 }
 
 // reach is a window or a chunk as the kernels take it: one that no document is as

@@ -3,8 +3,8 @@
 //
 // bfloat16 and float16 with heads of 8, 16, … 256 columns run on tensor cores, by
 // FlashAttention-2's algorithm (Dao, 2023): forward.cu and backward.cu, from the
-// tiles and products of tile.cuh and the instructions of ptx.cuh. Float32, and
-// heads of any other width, run on plain.cu, which has the same kernels by the same
+// tiles and products of tile.cuh and the instructions of device.PTX. Float32,
+// and heads of any other width, run on plain.cu, which has the same kernels by the same
 // names. Neither holds a matrix of all queries by all keys.
 //
 // The keys that a query sees are one run of rows that ends with the query's own

@@ -13,17 +13,6 @@
 #define KEY_STRIDE (KEY_COLUMNS + 8)
 #define VALUE_STRIDE (VALUE_COLUMNS + 8)
 
-// Where a lane's ldmatrix reads, in bytes from the tile's start: of an operand A
-// [M][K], or of B [K][N] with .trans; and of B [N][K].
-template <int STRIDE> __device__ __forceinline__ u32 lane_a() {
-    u32 lane = threadIdx.x & 31;
-    return ((lane & 15) * STRIDE + (lane >> 4) * 8) * 2;
-}
-template <int STRIDE> __device__ __forceinline__ u32 lane_b() {
-    u32 lane = threadIdx.x & 31;
-    return (((lane & 7) + (lane >> 4) * 8) * STRIDE + ((lane >> 3) & 1) * 8) * 2;
-}
-
 // load_tile starts the copy of ROWS rows, from row on, of a head's columns, with
 // zeros for rows that are not below limit and columns that are not below WIDTH.
 // A copy of no bytes reads nothing, so its address need not exist.

@@ -13,6 +13,11 @@ import (
 //go:embed hone.cuh
 var Header string
 
+// PTX is ptx.cuh, which a Source for tensor cores has before its own text.
+//
+//go:embed ptx.cuh
+var PTX string
+
 // HeaderName is what a Source includes.
 const HeaderName = "hone.cuh"
 

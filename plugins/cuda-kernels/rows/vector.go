@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
@@ -23,6 +24,12 @@ func Vector(size int64, counts ...int) int {
 
 // Define is a macro with a whole number, for [device.Source].
 func Define(name string, value int) string { return name + "=" + strconv.Itoa(value) }
+
+// DefineFloat is a macro with a number, as a float of C++.
+func DefineFloat(name string, value float64) string {
+	value = min(max(value, -math.MaxFloat32), math.MaxFloat32)
+	return name + "=" + strconv.FormatFloat(value, 'e', -1, 32) + "f"
+}
 
 // DefineType is a macro with a type of hone.cuh.
 func DefineType(name string, t device.Type) string { return name + "=" + t.C() }

@@ -8,6 +8,7 @@ import (
 	"github.com/honeml/hone/plugins/cuda-kernels/attention"
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/elementwise"
+	"github.com/honeml/hone/plugins/cuda-kernels/experts"
 	"github.com/honeml/hone/plugins/cuda-kernels/loss"
 	"github.com/honeml/hone/plugins/cuda-kernels/norm"
 	"github.com/honeml/hone/plugins/cuda-kernels/optimizer"
@@ -26,6 +27,7 @@ type family struct {
 var families = []family{
 	{"attention", always(attention.Specimens)},
 	{"elementwise", elementwise.Specimens},
+	{"experts", always(experts.Specimens)},
 	{"norm", always(norm.Specimens)},
 	{"loss", always(loss.Specimens)},
 	{"rope", always(rope.Specimens)},

@@ -1,6 +1,7 @@
-// The instructions of sm_80 that C++ has no name for. BF16 is 1 where T is bf16
-// and 0 where it is f16.
-#line 4 "ptx.cuh"
+// The instructions of sm_80 that C++ has no name for: copies to shared memory and
+// products on tensor cores. Before it stand hone.cuh and BF16, 1 where numbers are
+// bf16 and 0 where they are f16.
+#line 5 "ptx.cuh"
 
 __device__ __forceinline__ u32 shared_address(const void *p) { return u32(__cvta_generic_to_shared(p)); }
 
@@ -15,6 +16,10 @@ __device__ __forceinline__ void copy4(u32 to, const void *from, int bytes) {
 __device__ __forceinline__ void commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int N> __device__ __forceinline__ void wait() { asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory"); }
 
+__device__ __forceinline__ void store_shared(u32 to, const u32 (&v)[4]) {
+    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(v[0]), "r"(v[1]), "r"(v[2]), "r"(v[3]) : "memory");
+}
+
 // ldmatrix reads four matrices of 8x8: row i of matrix j from lane 8j+i's address.
 __device__ __forceinline__ void ldmatrix(u32 (&r)[4], u32 p) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -23,6 +28,18 @@ __device__ __forceinline__ void ldmatrix(u32 (&r)[4], u32 p) {
 __device__ __forceinline__ void ldmatrix_transposed(u32 (&r)[4], u32 p) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(p) : "memory");
+}
+
+// Where a lane's ldmatrix reads, in bytes from the tile's start, for rows STRIDE
+// numbers apart: lane_a of an operand A [M][K], or of B [K][N] transposed; lane_b of
+// B [N][K], or of A [K][M] transposed.
+template <int STRIDE> __device__ __forceinline__ u32 lane_a() {
+    u32 lane = threadIdx.x & 31;
+    return ((lane & 15) * STRIDE + (lane >> 4) * 8) * 2;
+}
+template <int STRIDE> __device__ __forceinline__ u32 lane_b() {
+    u32 lane = threadIdx.x & 31;
+    return (((lane & 7) + (lane >> 4) * 8) * STRIDE + ((lane >> 3) & 1) * 8) * 2;
 }
 
 #if BF16
