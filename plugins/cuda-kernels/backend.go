@@ -53,7 +53,7 @@ func schema() config.Schema {
 func (*backend) Describe(context.Context) (*kernels.Description, error) {
 	return &kernels.Description{
 		Name: "cuda", Version: "0.1.0", Schema: schema(),
-		Ops:         []string{"embed", "linear", "norm", "rope", "attention", "map", "split", "concat", "conv"},
+		Ops:         engine.Ops(),
 		Adapters:    []string{"lora", "lora_bias", "full"},
 		Precisions:  []string{"bf16", "fp16", "fp32"},
 		WeightTypes: []string{"auto", "float32", "bfloat16", "float16"},

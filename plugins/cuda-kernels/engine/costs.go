@@ -53,6 +53,8 @@ func (k costs) forward(node int) float64 {
 		return seconds
 	case *graph.Attention:
 		return k.attention(o)
+	case *graph.ExpertLinear:
+		return k.experts(n, o, 1, 1)
 	}
 	return k.traffic(n)
 }
@@ -73,19 +75,41 @@ func (k costs) backward(node int) float64 {
 		return seconds
 	case *graph.Attention:
 		return 3.5 * k.attention(o) // its kernels recompute the scores twice
+	case *graph.ExpertLinear:
+		if k.e.g.Params[o.Weight].Trainable {
+			return k.experts(n, o, 2, 3)
+		}
+		return k.experts(n, o, 1, 3)
 	}
 	return 2 * k.traffic(n)
 }
 
 // product is the seconds of x·Wᵀ.
 func (k costs) product(weight graph.ParamID) float64 {
-	shape, size := k.e.g.Params[weight].Shape, float64(k.e.act.Size())
-	in, out, rows := float64(shape[1]), float64(shape[0]), float64(k.rows)
-	rate := k.e.options.Rates.FLOPs
+	shape := k.e.g.Params[weight].Shape
+	return k.matrices(1, float64(k.rows), float64(shape[1]), float64(shape[0]))
+}
+
+// experts is the seconds of so many products of slots with the matrices of their
+// experts, and with those of their adapters.
+func (k costs) experts(n *graph.Node, o *graph.ExpertLinear, products, ofAdapter float64) float64 {
+	shape, slots := k.e.g.Params[o.Weight].Shape, float64(k.rows*k.e.g.Values[n.Outputs[0]].Slots)
+	in, out, count := float64(shape[2]), float64(shape[1]), float64(shape[0])
+	seconds := products * k.matrices(min(count, slots), slots, in, out)
+	if a := o.Adapter; a != nil {
+		rank := float64(a.Rank)
+		seconds += ofAdapter * (k.matrices(count, slots, in, rank) + k.matrices(count, slots, rank, out))
+	}
+	return seconds
+}
+
+// matrices is the seconds of products of rows, spread over count matrices.
+func (k costs) matrices(count, rows, in, out float64) float64 {
+	size, rate := float64(k.e.act.Size()), k.e.options.Rates.FLOPs
 	if k.e.act == device.Float32 {
 		rate /= 14 // without tensor cores
 	}
-	return max(2*rows*in*out/rate, size*(in*out+rows*(in+out))/k.e.options.Rates.Bytes) + launchSeconds
+	return max(2*rows*in*out/rate, size*(count*in*out+rows*(in+out))/k.e.options.Rates.Bytes) + launchSeconds
 }
 
 // attention is the seconds of the forward kernel on documents of the longest length.

@@ -20,8 +20,9 @@ type Engine struct {
 	options  Options
 	phases   kernels.Phases
 
-	act  device.Type // of activations
-	held device.Type // of frozen matrices
+	act      device.Type // of activations
+	held     device.Type // of frozen matrices
+	matrices []bool      // by parameter: whether it is one
 
 	set   device.Set
 	nodes []node // by index of the Graph's nodes
@@ -80,6 +81,7 @@ type Options struct {
 	Rates        Rates  // of the GPU; zero: those of a usual one
 	SharedBytes  int    // shared memory that a block may have; 0: what all GPUs have
 	Device       kernels.Device
+	Unproven     bool // for tests: operations that no GPU has run yet are run too
 }
 
 // What is computed again in the backward pass.
@@ -99,7 +101,7 @@ func Bind(req *kernels.BindRequest, o Options) (*Engine, error) {
 	if o.Rates == (Rates{}) {
 		o.Rates = usualRates
 	}
-	e := &Engine{g: req.Graph, settings: req.Settings, options: o, phases: req.Phases}
+	e := &Engine{g: req.Graph, settings: req.Settings, options: o, phases: req.Phases, matrices: matricesOf(req.Graph)}
 	if err := e.check(); err != nil {
 		return nil, err
 	}

@@ -132,7 +132,7 @@ func (l *loader) all(ctx context.Context) error {
 // target is where a parameter is held and in which type: a trained one in the
 // master.
 func (e *Engine) target(p *graph.Param) (device.Pointer, device.Type) {
-	if p.Trainable || !isMatrix(p) {
+	if p.Trainable || !e.matrices[p.ID] {
 		return e.vector(p.ID), device.Float32
 	}
 	return e.matrix(p.ID), e.held

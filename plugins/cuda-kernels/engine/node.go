@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
@@ -17,8 +19,9 @@ type call struct {
 	cache    *cache // generation: keys and values of earlier tokens
 
 	in, out []device.Pointer
-	aux     device.Pointer // the node's auxiliary results
-	kept    device.Pointer // what it keeps for its backward step; 0 where there is none
+	aux     device.Pointer   // the node's auxiliary results
+	inAux   []device.Pointer // those behind its inputs
+	kept    device.Pointer   // what it keeps for its backward step; 0 where there is none
 	scratch scratch
 
 	// Backward: gradients of outputs (0: they are zero) and of inputs (0: not wanted;
@@ -33,7 +36,7 @@ type node interface {
 	name() string
 	family() string // of kernels: the operation
 	// auxBytes is the memory of auxiliary results, which live as long as the first
-	// output.
+	// output. Nodes that read it find them in call.inAux.
 	auxBytes(rows int) int64
 	// keptBytes is the memory of what the node keeps for its backward step beside that.
 	keptBytes(rows int) int64
@@ -57,6 +60,8 @@ func (base) keptBytes(int) int64    { return 0 }
 func (base) scratchBytes(int) int64 { return 0 }
 
 func (b base) inWidth(k int) int            { return b.e.g.Values[b.node.Inputs[k]].Width }
+func (b base) inSlots(k int) int            { return b.e.g.Values[b.node.Inputs[k]].Slots }
+func (b base) rowsOf(c *call) int           { return c.rows * b.inSlots(0) } // of the first input
 func (b base) outWidth() int                { return b.e.g.Values[b.node.Outputs[0]].Width }
 func (b base) inType(k int) device.Type     { return b.e.typeOf(b.node.Inputs[k]) }
 func (b base) outType() device.Type         { return b.e.typeOf(b.node.Outputs[0]) }
@@ -78,6 +83,9 @@ func (b base) paramGradient(id graph.ParamID) *diff.ParamGradient {
 // newNode is the node n of the Graph. step is its backward step in the training
 // schedule, nil if it has none.
 func (e *Engine) newNode(n *graph.Node, step *diff.Step) (node, error) {
+	if !e.runs(n.Op.Name()) {
+		return nil, fault.New(fault.Unsupported, "node %q of %s: cuda-kernels does not implement the operation %s", n.Name, e.g.Architecture, n.Op.Name())
+	}
 	b := base{e: e, node: n, step: step}
 	switch o := n.Op.(type) {
 	case *graph.Embed:
@@ -98,6 +106,16 @@ func (e *Engine) newNode(n *graph.Node, step *diff.Step) (node, error) {
 		return casting(b, newConcat(b, o)), nil
 	case *graph.Conv:
 		return casting(b, newConv(b, o)), nil
+	case *graph.Route:
+		return newRoute(b, o)
+	case *graph.ExpertLinear:
+		inner, err := newExpertLinear(b, o)
+		if err != nil {
+			return nil, err
+		}
+		return casting(b, inner, 1, 2), nil
+	case *graph.Combine:
+		return newCombine(b, o), nil
 	}
-	return nil, fault.New(fault.Unsupported, "node %q of %s: cuda-kernels does not implement the operation %s", n.Name, e.g.Architecture, n.Op.Name())
+	return nil, fmt.Errorf("node %q: no node for the operation %s", n.Name, n.Op.Name())
 }

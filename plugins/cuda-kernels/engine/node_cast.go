@@ -12,20 +12,22 @@ import (
 type castNode struct {
 	node
 	base
+	casts    []bool // by input
 	to, from *rows.Scale
 }
 
-// casting is inner, or a castNode around it where an input needs one.
-func casting(b base, inner node) node {
-	wide := false
-	for i := range b.node.Inputs {
-		wide = wide || b.inType(i) != b.e.act
+// casting is inner, or a castNode around it where an input needs one. Inputs that are
+// excepted inner takes as they are.
+func casting(b base, inner node, except ...int) node {
+	casts := make([]bool, len(b.node.Inputs))
+	for i := range casts {
+		casts[i] = b.inType(i) != b.e.act && !slices.Contains(except, i)
 	}
-	if !wide {
+	if !slices.Contains(casts, true) {
 		return inner
 	}
 	return &castNode{
-		node: inner, base: b,
+		node: inner, base: b, casts: casts,
 		to: rows.NewScale(&b.e.set, device.Float32, b.e.act), from: rows.NewScale(&b.e.set, b.e.act, device.Float32),
 	}
 }
@@ -38,7 +40,7 @@ func (n *castNode) auxBytes(rows int) int64  { return n.node.auxBytes(rows) }
 func (n *castNode) scratchBytes(rowCount int) int64 {
 	total := n.node.scratchBytes(rowCount)
 	for i := range n.base.node.Inputs {
-		if n.inType(i) != n.e.act {
+		if n.casts[i] {
 			total += 2 * need(n.elements(rowCount, i)*n.e.act.Size())
 		}
 	}
@@ -46,14 +48,14 @@ func (n *castNode) scratchBytes(rowCount int) int64 {
 }
 
 func (n *castNode) elements(rowCount, input int) int64 {
-	return int64(rowCount) * int64(n.inWidth(input))
+	return int64(rowCount) * int64(n.inSlots(input)) * int64(n.inWidth(input))
 }
 
 // cast replaces the inputs of c that need it.
 func (n *castNode) cast(c *call) {
 	c.in = slices.Clone(c.in)
 	for i, x := range c.in {
-		if x == 0 || n.inType(i) == n.e.act {
+		if x == 0 || !n.casts[i] {
 			continue
 		}
 		count := n.elements(c.rows, i)
@@ -72,7 +74,7 @@ func (n *castNode) backward(c *call) {
 	inner := *c
 	n.cast(&inner)
 	inner.dIn, inner.accumulate = slices.Clone(c.dIn), slices.Clone(c.accumulate)
-	apart := func(i int) bool { return c.dIn[i] != 0 && n.inType(i) != n.e.act }
+	apart := func(i int) bool { return c.dIn[i] != 0 && n.casts[i] }
 	for i := range c.dIn {
 		if apart(i) {
 			inner.dIn[i], inner.accumulate[i] = inner.take(n.elements(c.rows, i)*n.e.act.Size()), false

@@ -33,7 +33,7 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 		n.sums = rows.NewColumnSums(set, n.out, n.outType())
 	}
 	if a != nil && a.Dropout > 0 && b.e.phases.Train {
-		n.drop = rows.NewDropout(set, n.in, act, act)
+		n.drop = rows.NewDropout(set, n.in, 1, act, act)
 		n.key = b.e.addKey(o.Module)
 	}
 	if held := b.e.matrixType(o.Weight); held != act {

@@ -38,10 +38,10 @@ func newSplit(b base, o *graph.Split) *splitNode {
 	return &splitNode{base: b, kernel: rows.NewSplit(&b.e.set, o.Groups, o.Sizes, b.outType())}
 }
 
-func (n *splitNode) forward(c *call) { n.kernel.Forward(c.q, c.rows, c.out, c.in[0]) }
+func (n *splitNode) forward(c *call) { n.kernel.Forward(c.q, n.rowsOf(c), c.out, c.in[0]) }
 
 func (n *splitNode) backward(c *call) {
-	n.kernel.Backward(c.q, c.rows, c.dIn[0], c.dOut, c.accumulate[0])
+	n.kernel.Backward(c.q, n.rowsOf(c), c.dIn[0], c.dOut, c.accumulate[0])
 }
 
 // concatNode joins rows.
@@ -54,10 +54,10 @@ func newConcat(b base, o *graph.Concat) *concatNode {
 	return &concatNode{base: b, kernel: rows.NewConcat(&b.e.set, o.Groups, o.Widths, o.Repeat, b.outType())}
 }
 
-func (n *concatNode) forward(c *call) { n.kernel.Forward(c.q, c.rows, c.out[0], c.in) }
+func (n *concatNode) forward(c *call) { n.kernel.Forward(c.q, n.rowsOf(c), c.out[0], c.in) }
 
 func (n *concatNode) backward(c *call) {
-	n.kernel.Backward(c.q, c.rows, c.dIn, c.dOut[0], c.accumulate)
+	n.kernel.Backward(c.q, n.rowsOf(c), c.dIn, c.dOut[0], c.accumulate)
 }
 
 // convNode is the short causal convolution.

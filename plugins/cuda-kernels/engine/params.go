@@ -5,9 +5,25 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 )
 
-// Parameters are held as matrices, which the products and the embedding read, in
-// the weights' type; or, what has one dimension and convolutions' weights, as float32.
-func isMatrix(p *graph.Param) bool { return len(p.Shape) == 2 && p.Role != graph.RoleConv }
+// matricesOf says which parameters are held as matrices, which the products and the
+// embedding read, in the weights' type. The others are held as float32.
+func matricesOf(g *graph.Graph) []bool {
+	out := make([]bool, len(g.Params))
+	for _, n := range g.Nodes {
+		switch o := n.Op.(type) {
+		case *graph.Embed:
+			out[o.Table] = true
+		case *graph.Linear:
+			out[o.Weight] = true
+		case *graph.ExpertLinear:
+			out[o.Weight] = true
+		}
+		if a := graph.AdapterOf(n.Op); a != nil {
+			out[a.A], out[a.B] = true, true
+		}
+	}
+	return out
+}
 
 // flatAlignment is the distance, in elements, that parameters in the flat buffers
 // keep: their copies in 16 bits are aligned to 256 bytes.
@@ -35,7 +51,7 @@ func (e *Engine) layOutParameters(a *arena) parameters {
 		case param.Trainable:
 			p.flat[param.ID] = p.elements
 			p.elements += (n + flatAlignment - 1) / flatAlignment * flatAlignment
-		case isMatrix(param):
+		case e.matrices[param.ID]:
 			p.frozen[param.ID] = a.take("weights", n*e.held.Size())
 		default:
 			p.frozen[param.ID] = a.take("weights", n*4)

@@ -20,6 +20,7 @@ type boundStep struct {
 	dOut, dIn  []int64
 	accumulate []bool
 	aux, kept  int64
+	inAux      []int64
 	value      graph.ValueID // that is moved
 }
 
@@ -32,12 +33,13 @@ type program struct {
 	moved           []graph.ValueID // to the host and back
 }
 
-// typeOf is the type of a value's elements.
+// typeOf is the type of a value's elements. Indices are int32, which are as long as
+// float32.
 func (e *Engine) typeOf(v graph.ValueID) device.Type {
-	if e.g.Values[v].Type == graph.Float32 {
-		return device.Float32
+	if e.g.Values[v].Type == graph.Activation {
+		return e.act
 	}
-	return e.act
+	return device.Float32
 }
 
 // valueBytes is the memory of a value on rows rows.
@@ -109,6 +111,13 @@ func (e *Engine) bind(s *diff.Schedule, rows int) *program {
 			if first := step.Out[0]; first >= 0 {
 				b.aux = offsets[first] + aux(first)
 			}
+			for _, in := range step.In {
+				at := nowhere
+				if in >= 0 {
+					at = offsets[in] + aux(in)
+				}
+				b.inAux = append(b.inAux, at)
+			}
 		}
 		p.steps = append(p.steps, b)
 	}
@@ -133,7 +142,7 @@ func (e *Engine) call(s *boundStep, c call) *call {
 		return out
 	}
 	c.in, c.out, c.dIn, c.dOut = addresses(s.in), addresses(s.out), addresses(s.dIn), addresses(s.dOut)
-	c.accumulate, c.aux, c.kept = s.accumulate, e.activation(s.aux), e.activation(s.kept)
+	c.accumulate, c.aux, c.inAux, c.kept = s.accumulate, e.activation(s.aux), addresses(s.inAux), e.activation(s.kept)
 	c.scratch = e.workspace()
 	return &c
 }

@@ -39,7 +39,7 @@ combine_backward(X *dx, Weight *dw, const Y *dy, const X *x, const Weight *weigh
     i64 i = i64(blockIdx.x) * 8 + (threadIdx.x >> 5);
     if (i >= slots) return;
     int lane = threadIdx.x & 31;
-    float w = PLAIN ? 1.0f : to_float(weights[i]), dot = 0.0f;
+    float w = PLAIN || !dx ? 1.0f : to_float(weights[i]), dot = 0.0f;
     dy += i / SLOTS * WIDTH;
 #pragma unroll 2
     for (int c = lane * VEC; c < WIDTH; c += 32 * VEC) {

@@ -47,8 +47,8 @@ type Gradient struct {
 	Add bool // to what is there
 }
 
-// Backward gives dx[t,s] = weights[t,s]·dy[t] and dw[t,s] = dy[t]·x[t,s]; x is read only
-// where the latter is wanted.
+// Backward gives dx[t,s] = weights[t,s]·dy[t], which alone reads the weights, and
+// dw[t,s] = dy[t]·x[t,s], which alone reads x.
 func (c *Combine) Backward(q *device.Queue, rowCount int, dx, dWeights Gradient, dy, x, weights device.Pointer) {
 	slots := rowCount * c.spec.Slots
 	q.Launch(c.backward, device.Grid{X: ceil(slots, 8), Threads: 256}, dx.To, dWeights.To, dy, x, weights, int64(slots), rows.Flag(dx.Add), rows.Flag(dWeights.Add))

@@ -55,7 +55,7 @@ func BenchmarkRows(b *testing.B) {
 		bias, sums := rows.NewBias(set, width, t), rows.NewColumnSums(set, width, t)
 		add("bias", 2*bytes, func() { bias.Add(q, n, y, vector, 1) })
 		add("column sums", bytes, func() { sums.Add(q, n, vector, x, 1, workspace) })
-		drop := rows.NewDropout(set, width, t, t)
+		drop := rows.NewDropout(set, width, 1, t, t)
 		add("dropout", 2*bytes, func() { drop.Apply(q, n, y, x, start, count, key, 0.1, false) })
 		conv := rows.NewConv(set, width, 4, t, true)
 		add("conv", 2*bytes, func() { conv.Forward(q, n, y, x, taps, 0, start) })

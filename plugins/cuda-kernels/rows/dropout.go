@@ -12,20 +12,22 @@ var dropoutText string
 
 // A Dropout drops elements of a matrix by the counters of sdk/graph/dropout.
 type Dropout struct {
-	pieces int64
+	pieces int64 // of a token
+	slots  int64
 	kernel *device.Kernel
 }
 
-// NewDropout is for x and y [rows, width].
-func NewDropout(set *device.Set, width int, x, y device.Type) *Dropout {
+// NewDropout is for x and y [rows·slots, width].
+func NewDropout(set *device.Set, width, slots int, x, y device.Type) *Dropout {
 	counters := 1
 	if width%8 == 0 && x.Size() == 2 && y.Size() == 2 {
 		counters = 2
 	}
 	return &Dropout{
-		pieces: ceil(int64(width), int64(4*counters)),
+		pieces: int64(slots) * ceil(int64(width), int64(4*counters)),
+		slots:  int64(slots),
 		kernel: set.Kernel(device.Source{Name: "dropout.cu", Text: dropoutText, Defines: []string{
-			DefineType("X_TYPE", x), DefineType("Y_TYPE", y), Define("WIDTH", width), Define("BLOCKS", counters),
+			DefineType("X_TYPE", x), DefineType("Y_TYPE", y), Define("WIDTH", width), Define("SLOTS", slots), Define("BLOCKS", counters),
 		}}, "apply"),
 	}
 }
@@ -34,6 +36,6 @@ func NewDropout(set *device.Set, width int, x, y device.Type) *Dropout {
 // sample and position are int32 [rows]. key is two uint32 in the GPU's memory, so
 // that a recorded launch takes the step's key.
 func (d *Dropout) Apply(q *device.Queue, rows int, y, x, sample, position, key device.Pointer, p float64, accumulate bool) {
-	q.Launch(d.kernel, blocks(int64(rows)*d.pieces), y, x, sample, position, key, int64(rows),
+	q.Launch(d.kernel, blocks(int64(rows)*d.pieces), y, x, sample, position, key, int64(rows)*d.slots,
 		dropout.Threshold(p), float32(1/(1-p)), Flag(accumulate))
 }

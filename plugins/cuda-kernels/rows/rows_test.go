@@ -154,7 +154,7 @@ func TestIndex(t *testing.T) {
 func TestDropout(t *testing.T) {
 	key := dropout.NewKey(3, 4, "model.layers.0.self_attn.q_proj")
 	sample, position := []int32{0, 0, 1, 7, 1 << 20}, []int32{0, 1, 0, 5, 1<<20 - 1}
-	each(t, sizes(), func(set *device.Set, c sized) *rows.Dropout { return rows.NewDropout(set, c.width, c.from, c.to) },
+	each(t, sizes(), func(set *device.Set, c sized) *rows.Dropout { return rows.NewDropout(set, c.width, 1, c.from, c.to) },
 		func(b *devicetest.Bench, c sized, k *rows.Dropout) {
 			n := len(sample)
 			x := rowstest.Random(b, c.from, c.width*n, 1)

@@ -10,7 +10,7 @@ func Specimens(set *device.Set) {
 	for _, t := range [][2]device.Type{{bf16, bf16}, {f16, f16}, {f32, f32}, {f32, bf16}, {bf16, f32}, {f32, f16}, {f16, f32}} {
 		NewScale(set, t[0], t[1])
 		NewEmbed(set, 4096, t[0], t[1])
-		NewDropout(set, 4096, t[0], t[1])
+		NewDropout(set, 4096, 1, t[0], t[1])
 	}
 	widths := map[device.Type][]int{bf16: {4096, 30, 1}, f16: {4096}, f32: {4096, 30}}
 	kernels := map[device.Type][]int{bf16: {1, 3, 4, 5, 8, 9, 64}, f16: {4}, f32: {4, 8, 9}}
@@ -20,13 +20,14 @@ func Specimens(set *device.Set) {
 			NewIndex(set, width, t)
 			NewBias(set, width, t)
 			NewColumnSums(set, width, t)
-			NewDropout(set, width, t, t)
+			NewDropout(set, width, 1, t, t)
 		}
 		for _, kernel := range kernels[t] {
 			NewConv(set, 2048, kernel, t, true)
 		}
 		NewConcat(set, 16, []int{128, 64}, []bool{false, true}, t)
 	}
+	NewDropout(set, 2048, 8, bf16, bf16)
 	NewConv(set, 7, 4, bf16, true)
 	NewSplit(set, 8, []int{512, 128, 128}, bf16)
 	NewConcat(set, 3, []int{7, 2}, []bool{false, true}, bf16)
