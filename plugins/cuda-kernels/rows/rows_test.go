@@ -152,29 +152,33 @@ func TestIndex(t *testing.T) {
 }
 
 func TestDropout(t *testing.T) {
+	for _, slots := range []int{1, 3} {
+		each(t, sizes(), func(set *device.Set, c sized) *rows.Dropout { return rows.NewDropout(set, c.width, slots, c.from, c.to) },
+			func(b *devicetest.Bench, c sized, k *rows.Dropout) { tryDropout(b, c, k, slots) })
+	}
+}
+
+func tryDropout(b *devicetest.Bench, c sized, k *rows.Dropout, slots int) {
 	key := dropout.NewKey(3, 4, "model.layers.0.self_attn.q_proj")
 	sample, position := []int32{0, 0, 1, 7, 1 << 20}, []int32{0, 1, 0, 5, 1<<20 - 1}
-	each(t, sizes(), func(set *device.Set, c sized) *rows.Dropout { return rows.NewDropout(set, c.width, 1, c.from, c.to) },
-		func(b *devicetest.Bench, c sized, k *rows.Dropout) {
-			n := len(sample)
-			x := rowstest.Random(b, c.from, c.width*n, 1)
-			keys := b.UploadInts([]int32{int32(key[0]), int32(key[1])})
-			for _, p := range []float64{0, 0.1, 0.5, 1 - 0x1p-53} {
-				for _, accumulate := range []bool{false, true} {
-					y := rowstest.Result(b, c.to, c.width*n, accumulate)
-					want, m := make([]float64, len(x.Numbers)), make([]float32, c.width)
-					for i := range want {
-						if i%c.width == 0 {
-							dropout.Row(key, sample[i/c.width], position[i/c.width], p, m)
-						}
-						want[i] = float64(x.Numbers[i] * m[i%c.width])
-						if accumulate {
-							want[i] += y.At(i)
-						}
-					}
-					k.Apply(b.Queue, n, y.Pointer, x.Pointer, b.UploadInts(sample), b.UploadInts(position), keys, p, accumulate)
-					rowstest.Compare(b, fmt.Sprint(c, ", p ", p, accumulate), y, want, exact)
+	n := len(sample)
+	x := rowstest.Random(b, c.from, c.width*slots*n, 1)
+	keys := b.UploadInts([]int32{int32(key[0]), int32(key[1])})
+	for _, p := range []float64{0, 0.1, 0.5, 1 - 0x1p-53} {
+		for _, accumulate := range []bool{false, true} {
+			y := rowstest.Result(b, c.to, len(x.Numbers), accumulate)
+			want, m := make([]float64, len(x.Numbers)), make([]float32, c.width)
+			for i := range want {
+				if row := i / c.width; i%c.width == 0 {
+					dropout.SlotRow(key, sample[row/slots], position[row/slots], int32(row%slots), p, m)
+				}
+				want[i] = float64(x.Numbers[i] * m[i%c.width])
+				if accumulate {
+					want[i] += y.At(i)
 				}
 			}
-		})
+			k.Apply(b.Queue, n, y.Pointer, x.Pointer, b.UploadInts(sample), b.UploadInts(position), keys, p, accumulate)
+			rowstest.Compare(b, fmt.Sprint(c, ", p ", p, accumulate), y, want, exact)
+		}
+	}
 }
