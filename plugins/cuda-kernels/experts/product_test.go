@@ -90,13 +90,11 @@ func (c productCase) run(b *devicetest.Bench) (y rowstest.Buffer, want []float64
 }
 
 func TestProduct(t *testing.T) {
+	b := devicetest.Open(t)
 	for _, typ := range rowstest.Types() {
 		for _, c := range productCases(typ) {
-			t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
-				b := devicetest.Open(t)
-				y, want := c.run(b)
-				rowstest.Compare(b, "y", y, want, 1e-4)
-			})
+			y, want := c.run(b)
+			rowstest.Compare(b, fmt.Sprintf("%+v: y", c), y, want, 1e-4)
 		}
 	}
 }
@@ -111,6 +109,7 @@ func TestRepeats(t *testing.T) {
 }
 
 func TestOuter(t *testing.T) {
+	b := devicetest.Open(t)
 	type outerCase struct {
 		height, width, heightShare, widthShare int
 		experts, slots, rows                   int
@@ -122,36 +121,33 @@ func TestOuter(t *testing.T) {
 	for _, typ := range rowstest.Types() {
 		for _, c := range cases {
 			for _, strided := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%v %+v, strided %v", typ, c, strided), func(t *testing.T) {
-					b := devicetest.Open(t)
-					spec := OuterSpec{
-						Height: c.height, Width: c.width, HeightShare: c.heightShare, WidthShare: c.widthShare, Experts: c.experts, Type: typ,
-						Expert: c.height * c.width, Row: c.width, Column: 1,
-					}
-					if strided { // as an adapter's B
-						spec.Expert, spec.Row, spec.Column = 1, c.width*c.experts, c.experts
-					}
-					var set device.Set
-					o := NewOuter(&set, spec)
-					b.Load(&set)
-					chosen := choose(b, c.experts, c.slots, c.rows, typ)
-					p := rowstest.Random(b, typ, len(chosen.indices)/c.heightShare*c.height, 1)
-					q := rowstest.Random(b, typ, len(chosen.indices)/c.widthShare*c.width, 2)
-					d := rowstest.Random(b, device.Float32, c.experts*c.height*c.width, 3)
-					want := make([]float64, len(d.Numbers))
-					for i := range want {
-						want[i] = d.At(i)
-					}
-					for i, e := range chosen.indices {
-						for m := range c.height {
-							for n := range c.width {
-								want[int(e)*spec.Expert+m*spec.Row+n*spec.Column] += 0.5 * p.At(i/c.heightShare*c.height+m) * q.At(i/c.widthShare*c.width+n)
-							}
+				spec := OuterSpec{
+					Height: c.height, Width: c.width, HeightShare: c.heightShare, WidthShare: c.widthShare, Experts: c.experts, Type: typ,
+					Expert: c.height * c.width, Row: c.width, Column: 1,
+				}
+				if strided { // as an adapter's B
+					spec.Expert, spec.Row, spec.Column = 1, c.width*c.experts, c.experts
+				}
+				var set device.Set
+				o := NewOuter(&set, spec)
+				b.Load(&set)
+				chosen := choose(b, c.experts, c.slots, c.rows, typ)
+				p := rowstest.Random(b, typ, len(chosen.indices)/c.heightShare*c.height, 1)
+				q := rowstest.Random(b, typ, len(chosen.indices)/c.widthShare*c.width, 2)
+				d := rowstest.Random(b, device.Float32, c.experts*c.height*c.width, 3)
+				want := make([]float64, len(d.Numbers))
+				for i := range want {
+					want[i] = d.At(i)
+				}
+				for i, e := range chosen.indices {
+					for m := range c.height {
+						for n := range c.width {
+							want[int(e)*spec.Expert+m*spec.Row+n*spec.Column] += 0.5 * p.At(i/c.heightShare*c.height+m) * q.At(i/c.widthShare*c.width+n)
 						}
 					}
-					o.Add(b.Queue, chosen.groups, d.Pointer, p.Pointer, q.Pointer, 0.5)
-					rowstest.Compare(b, "d", d, want, 1e-4)
-				})
+				}
+				o.Add(b.Queue, chosen.groups, d.Pointer, p.Pointer, q.Pointer, 0.5)
+				rowstest.Compare(b, fmt.Sprintf("%v %+v, strided %v: d", typ, c, strided), d, want, 1e-4)
 			}
 		}
 	}

@@ -123,16 +123,17 @@ func routes() map[string]graph.Route {
 }
 
 func TestRoute(t *testing.T) {
+	b := devicetest.Open(t)
 	for name, o := range routes() {
 		for _, typ := range rowstest.Types() {
-			t.Run(fmt.Sprint(name, ", ", typ), func(t *testing.T) { tryRoute(t, o, typ) })
+			tryRoute(b, fmt.Sprint(name, ", ", typ, ": "), o, typ)
 		}
 	}
 }
 
-func tryRoute(t *testing.T, o graph.Route, typ device.Type) {
+func tryRoute(b *devicetest.Bench, name string, o graph.Route, typ device.Type) {
+	b.Helper()
 	const rowCount = 9
-	b := devicetest.Open(t)
 	var set device.Set
 	r := NewRoute(&set, o, typ)
 	b.Load(&set)
@@ -148,11 +149,11 @@ func tryRoute(t *testing.T, o graph.Route, typ device.Type) {
 	for row := range rowCount {
 		chosen := chosenOf(o, floats(x, row*o.Experts, o.Experts), biases)
 		if got := found[row*o.TopK : (row+1)*o.TopK]; !slices.Equal(got, chosen) {
-			t.Fatalf("token %d chose %v, want %v", row, got, chosen)
+			b.Fatalf("%stoken %d chose %v, want %v", name, row, got, chosen)
 		}
 		want = append(want, weightsOf(o, floats(x, row*o.Experts, o.Experts), chosen)...)
 	}
-	rowstest.Compare(b, "weights", weights, want, 1e-6)
+	rowstest.Compare(b, name+"weights", weights, want, 1e-6)
 
 	dw := rowstest.Random(b, device.Float32, rowCount*o.TopK, 3)
 	for _, add := range []bool{false, true} {
@@ -174,7 +175,7 @@ func tryRoute(t *testing.T, o graph.Route, typ device.Type) {
 			}
 		}
 		r.Backward(b.Queue, rowCount, d.Pointer, x.Pointer, indices, dw.Pointer, add)
-		rowstest.Compare(b, fmt.Sprint("gradient, added ", add), d, gradient, 1e-5)
+		rowstest.Compare(b, fmt.Sprint(name, "gradient, added ", add), d, gradient, 1e-5)
 	}
 }
 

@@ -33,8 +33,8 @@ func NewDropout(set *device.Set, width, slots int, x, y device.Type) *Dropout {
 }
 
 // Apply is y = x·mask/(1−p), or y += x·mask/(1−p) where it accumulates; y may be x.
-// x and y have the slots of so many tokens, sample and position are int32 [tokens]. key is two uint32 in the GPU's memory, so
-// that a recorded launch takes the step's key.
+// rows are tokens, whatever their slots; sample and position are int32 [rows]. key is
+// two uint32 in the GPU's memory, so that a recorded launch takes the step's key.
 func (d *Dropout) Apply(q *device.Queue, rows int, y, x, sample, position, key device.Pointer, p float64, accumulate bool) {
 	q.Launch(d.kernel, blocks(int64(rows)*d.pieces), y, x, sample, position, key, int64(rows)*d.slots,
 		dropout.Threshold(p), float32(1/(1-p)), Flag(accumulate))

@@ -153,7 +153,9 @@ func TestIndex(t *testing.T) {
 
 func TestDropout(t *testing.T) {
 	for _, slots := range []int{1, 3} {
-		each(t, sizes(), func(set *device.Set, c sized) *rows.Dropout { return rows.NewDropout(set, c.width, slots, c.from, c.to) },
+		each(t, sizes(), func(set *device.Set, c sized) *rows.Dropout {
+			return rows.NewDropout(set, c.width, slots, c.from, c.to)
+		},
 			func(b *devicetest.Bench, c sized, k *rows.Dropout) { tryDropout(b, c, k, slots) })
 	}
 }
