@@ -95,7 +95,7 @@ type expertNode struct {
 	bias       *experts.BiasSums // nil: b is frozen, or there is none
 	widen      *rows.Scale       // of W to the activations' type; nil where it has it
 	weigh      *experts.Combine  // of x by w; nil without weights
-	sum        *experts.Combine  // of the gradients of slots that share a row of x; nil where none do
+	sum        *experts.Combine  // of slots' gradients to those of x; nil where they are the same
 	adapter    *expertAdapter    // nil: none
 }
 
@@ -263,16 +263,7 @@ func (n *expertNode) weighed(c *call, x device.Pointer) device.Pointer {
 // drops reports whether dropout is on.
 func (n *expertNode) drops(c *call) bool { return c.training && n.adapter.drop != nil }
 
-// dropped is dropout(x), where it is on, in scratch memory.
-func (n *expertNode) dropped(c *call) device.Pointer {
-	if !n.drops(c) {
-		return c.in[0]
-	}
-	y := c.take(n.inputBytes(c.rows))
-	n.drop(c, y, c.in[0], false)
-	return y
-}
-
+// drop is y = dropout(x), or adds that to y, on rows of the input.
 func (n *expertNode) drop(c *call, y, x device.Pointer, add bool) {
 	n.adapter.drop.Apply(c.q, c.rows, y, x, c.batch.sample, c.batch.position, n.e.keyAt(n.key), n.op.Adapter.Dropout, add)
 }
@@ -310,7 +301,9 @@ func (n *expertNode) adapterInput(c *call, x device.Pointer) device.Pointer {
 	if !n.drops(c) {
 		return x
 	}
-	return n.weighed(c, n.dropped(c))
+	dropped := c.take(n.inputBytes(c.rows))
+	n.drop(c, dropped, c.in[0], false)
+	return n.weighed(c, dropped)
 }
 
 // backward: dX = dY·W[e] + dropout(dh·A[e]), where dh = s·dY·B[e]; dW[e] = Σ dY·X over the

@@ -16,10 +16,10 @@ func Specimens(set *device.Set) {
 	NewOuter(set, OuterSpec{Height: 2048, Width: 16, HeightShare: 8, WidthShare: 1, Expert: 2048 * 16, Row: 1, Column: 2048, Type: bf16})
 	for _, t := range []device.Type{bf16, f32} {
 		NewProduct(set, ProductSpec{Depth: 2048, Width: 1536, Depth2: 16, Share: 8, Transposed: true, Type: t})
-		NewProduct(set, ProductSpec{Depth: 1536, Width: 2048, Depth2: 16, Share: 1, Type: t})
 		NewOuter(set, OuterSpec{Height: 1536, Width: 2048, HeightShare: 1, WidthShare: 8, Expert: 1536 * 2048, Row: 2048, Column: 1, Type: t})
 		NewBiasSums(set, 128, 1536, t)
 	}
+	NewProduct(set, ProductSpec{Depth: 1536, Width: 2048, Depth2: 16, Share: 1, Type: bf16})
 	NewPack(set, 128, 1536, 16, bf16)
 	NewPack(set, 128, 1536, 3, f32)
 	NewGrouping(set, mostExperts, 8, bf16)
