@@ -35,7 +35,30 @@ func AdapterOf(op Op) *Adapter {
 	return nil
 }
 
-// ParamsOf lists the parameters that an operation refers to, its adapter's
+// RowsOf is what an operation has of token rows, or nil.
+func RowsOf(op Op) *TokenRows {
+	switch o := op.(type) {
+	case *Embed:
+		return o.Rows
+	case *Linear:
+		return o.Rows
+	}
+	return nil
+}
+
+// adapterParams are the parameters of op that belong to adapters.
+func adapterParams(op Op) []ParamID {
+	var out []ParamID
+	if a := AdapterOf(op); a != nil {
+		out = append(out, a.Params()...)
+	}
+	if r := RowsOf(op); r != nil {
+		out = append(out, r.Values)
+	}
+	return out
+}
+
+// ParamsOf lists the parameters that an operation refers to, its adapters'
 // included, each once.
 func ParamsOf(op Op) []ParamID {
 	var out []ParamID
@@ -66,8 +89,6 @@ func ParamsOf(op Op) []ParamID {
 	case *ExpertLinear:
 		add(o.Weight, o.Bias)
 	}
-	if a := AdapterOf(op); a != nil {
-		add(a.Params()...)
-	}
+	add(adapterParams(op)...)
 	return out
 }

@@ -29,23 +29,36 @@ func OpNames() []string {
 // Embed looks tokens up: y[t] = Scale · Table[id[t]].
 //
 // No inputs. Table [vocabulary, width]; y [T, width]. The gradient of a row of
-// Table is the sum over the tokens with that id.
+// Table is the sum over the tokens with that id. With Rows that the call asks for,
+// some rows of Table are others; see [TokenRows].
 type Embed struct {
 	Table ParamID
 	Scale float64
+	Rows  *TokenRows // nil: none
 }
 
 // Linear is y = x·Wᵀ + b, one module of the checkpoint and one target of PEFT.
 //
 // x [T, in], Weight [out, in], Bias [out] or NoParam; y [T, out]. Products are
 // accumulated in float32. With an Adapter that the call asks for, its definition
-// is added; see [Adapter]. Float32 asks for y in float32 (routers).
+// is added; see [Adapter]. With Rows, some rows of Weight are others; see
+// [TokenRows]. Float32 asks for y in float32 (routers).
 type Linear struct {
 	Module  string // PEFT's path: model.layers.0.self_attn.q_proj
 	Weight  ParamID
 	Bias    ParamID
 	Float32 bool
-	Adapter *Adapter // nil: none
+	Adapter *Adapter   // nil: none
+	Rows    *TokenRows // nil: none
+}
+
+// TokenRows are rows of an adapter's own in a table that has one for each token:
+// while the adapter is on, row IDs[k] of the table is row k of Values. A row that is
+// replaced has no gradient. They are what PEFT calls trainable tokens.
+type TokenRows struct {
+	Adapter string  // the adapter's name; calls choose by it
+	IDs     []int   // ascending
+	Values  ParamID // [len(IDs), width]; a tied head shares the embedding's
 }
 
 // An Adapter is a low-rank update of a linear (Hu et al., 2021):
@@ -266,7 +279,7 @@ func (*ExpertLinear) Name() string { return "expert_linear" }
 // Name is "combine".
 func (*Combine) Name() string { return "combine" }
 
-func (o *Embed) clone() Op     { c := *o; return &c }
+func (o *Embed) clone() Op     { c := *o; c.Rows = o.Rows.clone(); return &c }
 func (o *Norm) clone() Op      { c := *o; return &c }
 func (o *Attention) clone() Op { c := *o; return &c }
 func (o *Conv) clone() Op      { c := *o; return &c }
@@ -276,12 +289,22 @@ func (o *Combine) clone() Op   { c := *o; return &c }
 func (o *Linear) clone() Op {
 	c := *o
 	c.Adapter = o.Adapter.clone()
+	c.Rows = o.Rows.clone()
 	return &c
 }
 
 func (o *ExpertLinear) clone() Op {
 	c := *o
 	c.Adapter = o.Adapter.clone()
+	return &c
+}
+
+func (r *TokenRows) clone() *TokenRows {
+	if r == nil {
+		return nil
+	}
+	c := *r
+	c.IDs = slices.Clone(r.IDs)
 	return &c
 }
 

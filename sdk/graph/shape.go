@@ -153,7 +153,29 @@ func (g *Graph) inferEmbed(o *Embed, in []*Value) ([]output, error) {
 	if err != nil {
 		return nil, err
 	}
-	return same(d[1]), nil
+	return same(d[1]), g.checkRows(o.Rows, d)
+}
+
+// checkRows checks rows of a table of that shape.
+func (g *Graph) checkRows(r *TokenRows, table []int) error {
+	if r == nil {
+		return nil
+	}
+	switch {
+	case r.Adapter == "":
+		return errors.New("its token rows belong to no adapter")
+	case len(r.IDs) == 0 || r.Values == NoParam:
+		return errors.New("it has token rows without any")
+	}
+	for k, id := range r.IDs {
+		if id < 0 || id >= table[0] || k > 0 && id <= r.IDs[k-1] {
+			return fmt.Errorf("its token rows %d come to id %d: want ascending ids below %d", k, id, table[0])
+		}
+	}
+	if p := g.Params[r.Values]; p.Adapter != r.Adapter {
+		return fmt.Errorf("its token rows %q belong to the adapter %q, not %q", p.Name, p.Adapter, r.Adapter)
+	}
+	return g.wantShape("token rows", r.Values, []int{len(r.IDs), table[1]})
 }
 
 func (g *Graph) inferLinear(o *Linear, in []*Value) ([]output, error) {
@@ -170,7 +192,7 @@ func (g *Graph) inferLinear(o *Linear, in []*Value) ([]output, error) {
 	if in[0].Width != d[1] {
 		return nil, fmt.Errorf("input has width %d, weight %q takes %d", in[0].Width, g.Params[o.Weight].Name, d[1])
 	}
-	err = errors.Join(g.wantShape("bias", o.Bias, []int{d[0]}), g.checkAdapter(o.Adapter, 1, d[1], d[0]))
+	err = errors.Join(g.wantShape("bias", o.Bias, []int{d[0]}), g.checkAdapter(o.Adapter, 1, d[1], d[0]), g.checkRows(o.Rows, d))
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,9 @@ const (
 	SourceReshape SourceOp = "reshape"
 	// SourceAdd adds the constant Add to every element, in float32.
 	SourceAdd SourceOp = "add"
+	// SourceMean is Rows equal rows, each the mean over the argument's first
+	// dimension, rounded to the type of the tensor that it is made of.
+	SourceMean SourceOp = "mean"
 	// SourceElse is the first of Args whose tensors the checkpoint holds.
 	SourceElse SourceOp = "else"
 )
@@ -38,7 +41,7 @@ const (
 // renamed tensors are all sources, so that no loader knows an architecture.
 //
 // Build one with [FromTensor], [Source.Slice], [ConcatSources], [StackSources], [Source.Permute],
-// [Source.Reshape], [Source.Plus] and [Source.Else]. Shapes are row-major, as in
+// [Source.Reshape], [Source.Plus], [Source.Mean] and [Source.Else]. Shapes are row-major, as in
 // safetensors: a linear's weight is [out, in]. Quantised and half-precision
 // tensors are dequantised by the tensor itself, not by the expression.
 type Source struct {
@@ -51,6 +54,7 @@ type Source struct {
 
 	Dims []int   // SourcePermute, SourceReshape
 	Add  float32 // SourceAdd
+	Rows int     // SourceMean
 }
 
 // FromTensor is the checkpoint tensor called name or, where the checkpoint lacks
@@ -87,6 +91,11 @@ func (s *Source) Reshape(dims ...int) *Source {
 // Plus adds the constant c to every element of s.
 func (s *Source) Plus(c float32) *Source {
 	return &Source{Op: SourceAdd, Args: []*Source{s}, Add: c}
+}
+
+// Mean is so many equal rows, each the mean over the first dimension of s.
+func (s *Source) Mean(rows int) *Source {
+	return &Source{Op: SourceMean, Args: []*Source{s}, Rows: rows}
 }
 
 // Else is s where the checkpoint holds the tensors of s, other where it does not.
@@ -155,7 +164,7 @@ func (s *Source) validate(depth int) error {
 		if len(s.Names) == 0 || slices.Contains(s.Names, "") || len(s.Args) > 0 {
 			return errors.New("source: a tensor without a name, or with operands")
 		}
-	case SourceSlice, SourcePermute, SourceReshape, SourceAdd:
+	case SourceSlice, SourcePermute, SourceReshape, SourceAdd, SourceMean:
 		if len(s.Args) != 1 {
 			return fmt.Errorf("source: %s of %d operands", s.Op, len(s.Args))
 		}
@@ -200,6 +209,8 @@ func (s *Source) String() string {
 		return fmt.Sprintf("%s(%s, %s)", s.Op, joined, strings.Join(dims, " "))
 	case SourceAdd:
 		return fmt.Sprintf("add(%s, %g)", joined, s.Add)
+	case SourceMean:
+		return fmt.Sprintf("mean(%s, %d)", joined, s.Rows)
 	default:
 		return fmt.Sprintf("%s(%s)", s.Op, joined)
 	}

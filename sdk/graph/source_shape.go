@@ -119,6 +119,13 @@ func (s *Source) resultShape(args [][]int) ([]int, error) {
 		return slices.Clone(s.Dims), nil
 	case SourceAdd:
 		return in, nil
+	case SourceMean:
+		if len(in) == 0 || in[0] < 1 || s.Rows < 1 {
+			return nil, fmt.Errorf("%d rows of the mean of a tensor of shape %v", s.Rows, in)
+		}
+		out := slices.Clone(in)
+		out[0] = s.Rows
+		return out, nil
 	}
 	return nil, fmt.Errorf("unknown operation %q", s.Op)
 }

@@ -134,17 +134,25 @@ func (a *attributeList) adapter(d *Adapter) {
 	a.text("%s:%s(%s)", kind, d.Name, strings.Join(inner.list, " "))
 }
 
+func (a *attributeList) rows(r *TokenRows) {
+	if r != nil {
+		a.text("rows:%s(%v %s)", r.Adapter, r.IDs, a.g.Params[r.Values].Name)
+	}
+}
+
 func (g *Graph) attributes(op Op) []string {
 	a := attributeList{g: g}
 	switch o := op.(type) {
 	case *Embed:
 		a.param("table", o.Table)
 		a.number("scale", o.Scale, 1)
+		a.rows(o.Rows)
 	case *Linear:
 		a.param("weight", o.Weight)
 		a.param("bias", o.Bias)
 		a.flag("float32", o.Float32)
 		a.adapter(o.Adapter)
+		a.rows(o.Rows)
 	case *Norm:
 		a.flag("rms", !o.Centre)
 		a.flag("layer", o.Centre)

@@ -133,8 +133,7 @@ func (g *Graph) validateUse() error {
 	for _, n := range g.Nodes {
 		for _, id := range ParamsOf(n.Op) {
 			used[id] = true
-			a := AdapterOf(n.Op)
-			if p := g.Params[id]; p.Adapter != "" && (a == nil || !slices.Contains(a.Params(), id)) {
+			if p := g.Params[id]; p.Adapter != "" && !slices.Contains(adapterParams(n.Op), id) {
 				return fmt.Errorf("graph: node %q uses parameter %q, which belongs to the adapter %q, as its own", n.Name, p.Name, p.Adapter)
 			}
 		}

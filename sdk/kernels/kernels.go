@@ -75,13 +75,17 @@ type Description struct {
 	Version       string // semantic version of the plugin
 	Schema        config.Schema
 	Ops           []string // operations of the Graph: graph.OpNames
-	Adapters      []string // "lora", "lora_bias", "dora", "full" (parameters of the model itself)
+	Adapters      []string // "lora", "lora_bias", "dora", "full" (parameters of the model itself), TokenRows
 	Precisions    []string // what activations may be: "bf16", "fp16", "fp32"
 	WeightTypes   []string // how frozen weights may be held: "auto", "float32", "bfloat16", "float16"
 	Quantizations []string // of frozen weights, at load: "nf4", …
 	Objectives    []string // CrossEntropy, …
 	Capabilities  []string // optional parts of the protocol that it has
 }
+
+// TokenRows is what a Description's Adapters have where a plugin runs and trains rows of
+// tokens that an adapter has of its own: see graph.TokenRows.
+const TokenRows = "token_rows"
 
 // The objectives.
 const (

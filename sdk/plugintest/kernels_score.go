@@ -158,8 +158,9 @@ func (k *kernelsKit) randomFixtures(c *check) []*randomFixture {
 	rng := rand.New(rand.NewPCG(11, 12))
 	var out []*randomFixture
 	experts := slices.Contains(k.description.Ops, "expert_linear")
+	rows := slices.Contains(k.description.Adapters, kernels.TokenRows)
 	for tries := 0; len(out) < k.options.Graphs && tries < 50*k.options.Graphs; tries++ {
-		g := graphtest.Random(rng, graphtest.Options{Nodes: 12, Dense: !experts})
+		g := graphtest.Random(rng, graphtest.Options{Nodes: 12, Dense: !experts, TokenRows: rows && tries%2 == 1})
 		if !k.runs(g) {
 			continue
 		}
@@ -193,6 +194,7 @@ func (k *kernelsKit) runs(g *graphtest.Case) bool {
 	}
 	need := map[string]bool{}
 	for _, n := range g.Graph.Nodes {
+		need[kernels.TokenRows] = need[kernels.TokenRows] || graph.RowsOf(n.Op) != nil
 		if a := graph.AdapterOf(n.Op); a != nil {
 			need["lora"] = true
 			need["lora_bias"] = need["lora_bias"] || a.Bias != graph.NoParam

@@ -55,6 +55,8 @@ func (r *resolver) node(s *graph.Source) (node, error) {
 	case graph.SourceAdd:
 		r.computes = true
 		return &addNode{node: args[0], constant: s.Add}, nil
+	case graph.SourceMean:
+		return r.mean(args[0], shape, s), nil
 	default:
 		return nil, fmt.Errorf("source %s: unknown operation %q", brief(s), s.Op)
 	}

@@ -21,6 +21,9 @@ func newLinear(b base, o *graph.Linear) *linearKernel {
 func (k *linearKernel) forward(c *call) {
 	n := c.rows.len()
 	k.e.matmulTransposed(c.out[0], c.in[0], k.e.weight(k.op.Weight), n, false)
+	if own := diff.ActiveRows(k.op, c.adapter); own != nil {
+		k.ownRows(c, own)
+	}
 	if bias := k.e.vector(k.op.Bias); bias != nil {
 		k.e.addToRows(c.out[0], bias, 1)
 	}
@@ -76,17 +79,62 @@ func (k *linearKernel) dropped(c *call, a *graph.Adapter, y, x []float32, accumu
 // dB = s·dYᵀ·h; dA = (s·dY·B)ᵀ·dropout(x); db' = s·Σ dY.
 func (k *linearKernel) backward(c *call) {
 	n, dy := c.rows.len(), c.dOut[0]
+	putBack := func() {}
+	if own := diff.ActiveRows(k.op, c.adapter); own != nil {
+		putBack = k.ownRowsBackward(c, own)
+	}
 	if c.dIn[0] != nil {
 		k.e.matmul(c.dIn[0], dy, k.e.weight(k.op.Weight), n, c.accumulate[0])
 	}
 	if k.trains(k.op.Weight) {
 		k.e.matmulGradient(k.e.gradient(k.op.Weight), dy, c.in[0], n, k.out, k.in)
 	}
+	putBack()
 	if k.trains(k.op.Bias) {
 		k.e.columnSums(k.e.gradient(k.op.Bias), dy, k.out, 1)
 	}
 	if a := diff.Active(k.op, c.adapter); a != nil {
 		k.adapterBackward(c, a)
+	}
+}
+
+// ownRows replaces the columns of y whose rows of W are replaced: y[:, id] = x·rowᵀ.
+func (k *linearKernel) ownRows(c *call, own *graph.TokenRows) {
+	n, count := c.rows.len(), len(own.IDs)
+	y := k.e.scratch(n * count)
+	defer k.e.release(y)
+	k.e.matmulTransposed(y, c.in[0], k.e.weight(own.Values), n, false)
+	for t := range n {
+		for i, id := range own.IDs {
+			c.out[0][t*k.out+id] = y[t*count+i]
+		}
+	}
+}
+
+// ownRowsBackward takes the columns of dY whose rows of W are replaced out of it, so
+// that the products with W pass them over, and adds to the gradient of these rows. What
+// it returns adds to dX, after those products, and puts the columns back.
+func (k *linearKernel) ownRowsBackward(c *call, own *graph.TokenRows) func() {
+	n, count, dy := c.rows.len(), len(own.IDs), c.dOut[0]
+	d := k.e.scratch(n * count)
+	for t := range n {
+		for i, id := range own.IDs {
+			d[t*count+i], dy[t*k.out+id] = dy[t*k.out+id], 0
+		}
+	}
+	if k.trains(own.Values) {
+		k.e.matmulGradient(k.e.gradient(own.Values), d, c.in[0], n, count, k.in)
+	}
+	return func() {
+		if c.dIn[0] != nil {
+			k.e.matmul(c.dIn[0], d, k.e.weight(own.Values), n, true)
+		}
+		for t := range n {
+			for i, id := range own.IDs {
+				dy[t*k.out+id] = d[t*count+i]
+			}
+		}
+		k.e.release(d)
 	}
 }
 

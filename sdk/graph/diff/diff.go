@@ -170,16 +170,22 @@ func Active(op graph.Op, adapter string) *graph.Adapter {
 	return nil
 }
 
+// ActiveRows are the token rows of op that are on under the name adapter, or nil.
+func ActiveRows(op graph.Op, adapter string) *graph.TokenRows {
+	if r := graph.RowsOf(op); r != nil && adapter != "" && r.Adapter == adapter {
+		return r
+	}
+	return nil
+}
+
 // trained lists the trainable parameters of op that count under the adapter and have a
 // gradient.
 func (d *differentiator) trained(op graph.Op) []graph.ParamID {
-	a := graph.AdapterOf(op)
-	active := Active(op, d.adapter)
 	var out []graph.ParamID
 	seen := map[graph.ParamID]bool{}
 	for _, id := range graph.ParamsOf(op) {
 		p := d.g.Params[id]
-		off := a != nil && active == nil && p.Adapter == a.Name
+		off := p.Adapter != "" && p.Adapter != d.adapter
 		if p.Trainable && !off && !seen[id] && differentiable(op, id) {
 			seen[id] = true
 			out = append(out, id)

@@ -25,8 +25,8 @@ func reads(n *graph.Node, step *Step, active *graph.Adapter) []graph.ValueID {
 	}
 	switch o := n.Op.(type) {
 	case *graph.Linear:
-		// dX takes weights alone; dW and the adapter's A and B take x.
-		if trains(o.Weight) || adapterNeedsInput(active, trains) {
+		// dX takes weights alone; dW, that of token rows and the adapter's A and B take x.
+		if trains(o.Weight) || adapterNeedsInput(active, trains) || o.Rows != nil && trains(o.Rows.Values) {
 			add(n.Inputs[0])
 		}
 	case *graph.Norm:

@@ -2,6 +2,7 @@ package graphtest
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -21,6 +22,8 @@ type Options struct {
 	// Frozen leaves the Graph as a model plugin gives it: no adapter and nothing
 	// trainable.
 	Frozen bool
+	// TokenRows lets adapters have rows of their own in embeddings and linears.
+	TokenRows bool
 }
 
 // A Case is a Graph with all that is needed to run it.
@@ -53,6 +56,9 @@ func Random(rng *rand.Rand, o Options) *Case {
 	for trained := o.Frozen; !trained; {
 		c.Graph, c.Adapter = g, ""
 		c.train(rng)
+		if o.TokenRows {
+			c.rows(rng)
+		}
 		// What is trained may stand where the logits do not depend on it.
 		_, err := diff.Differentiate(c.Graph, diff.Options{Adapter: c.Adapter})
 		trained = !errors.Is(err, diff.ErrNothingTrained)
@@ -81,6 +87,47 @@ func (c *Case) train(rng *rand.Rand) {
 	if kind == 1 && rng.IntN(2) == 0 {
 		c.Adapter = "" // there, and off
 	}
+}
+
+// rows gives the adapter rows of its own in some embeddings and linears; those of one
+// table share them now and then, as tied ones do.
+func (c *Case) rows(rng *rand.Rand) {
+	g := c.Graph.Clone()
+	shared := map[graph.ParamID]*graph.TokenRows{}
+	for i, n := range g.Nodes {
+		var table graph.ParamID
+		var set func(*graph.TokenRows)
+		switch o := n.Op.(type) {
+		case *graph.Embed:
+			table, set = o.Table, func(r *graph.TokenRows) { o.Rows = r }
+		case *graph.Linear:
+			table, set = o.Weight, func(r *graph.TokenRows) { o.Rows = r }
+		default:
+			continue
+		}
+		if rng.IntN(2) == 0 {
+			continue
+		}
+		if r := shared[table]; r != nil && rng.IntN(2) == 0 {
+			own := *r
+			set(&own)
+			continue
+		}
+		p := g.Params[table]
+		r := &graph.TokenRows{Adapter: adapt.DefaultName, Values: graph.ParamID(len(g.Params))}
+		for id := range p.Shape[0] {
+			if rng.IntN(3) == 0 || id == p.Shape[0]-1 && len(r.IDs) == 0 {
+				r.IDs = append(r.IDs, id)
+			}
+		}
+		g.Params = append(g.Params, &graph.Param{
+			ID: r.Values, Name: fmt.Sprintf("rows%d", i), Shape: []int{len(r.IDs), p.Shape[1]}, Role: p.Role, Module: p.Module,
+			Init: graph.InitZeros, Adapter: r.Adapter, Trainable: true,
+		})
+		set(r)
+		shared[table] = r
+	}
+	c.Graph = must(g, g.Validate())
 }
 
 func randomLoRA(rng *rand.Rand, g *graph.Graph) adapt.LoRA {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/graphtest"
 )
 
@@ -54,6 +55,30 @@ func TestGradients(t *testing.T) {
 	}
 	if names := short(); len(names) > 0 {
 		t.Errorf("seen too seldom: %q", names)
+	}
+}
+
+// TestTokenRows: gradients of graphs whose adapters have rows of their own, on and off.
+func TestTokenRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	on, off := map[string]int{}, 0
+	for i := range 60 {
+		s := newSubject(t, graphtest.Random(rng, graphtest.Options{Nodes: 8, TokenRows: true}))
+		wrong, err := s.measure(rng, 2)
+		if err != nil || len(wrong) > 0 {
+			t.Fatalf("case %d: %v\n%s\n%s", i, err, strings.Join(wrong, "\n"), s)
+		}
+		for _, n := range s.c.Graph.Nodes {
+			switch {
+			case diff.ActiveRows(n.Op, s.c.Adapter) != nil:
+				on[n.Op.Name()]++
+			case graph.RowsOf(n.Op) != nil:
+				off++
+			}
+		}
+	}
+	if on["embed"] < 20 || on["linear"] < 20 || off < 20 {
+		t.Errorf("token rows were on in %v and off in %d", on, off)
 	}
 }
 

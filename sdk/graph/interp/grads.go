@@ -51,6 +51,21 @@ func (g *grads) param(part string, id graph.ParamID, d []float64) {
 	}
 }
 
+// table adds d to the gradient of a table, but for the rows that others replace: to
+// those goes what theirs is.
+func (g *grads) table(part string, id graph.ParamID, d []float64, rows *graph.TokenRows) {
+	if rows != nil {
+		w := len(d) / g.r.shape(id)[0]
+		own := make([]float64, 0, len(rows.IDs)*w)
+		for _, row := range rows.IDs {
+			own = append(own, d[row*w:(row+1)*w]...)
+			clear(d[row*w : (row+1)*w])
+		}
+		g.param("token rows", rows.Values, own)
+	}
+	g.param(part, id, d)
+}
+
 func addTo[K comparable](m map[K][]float64, key K, d []float64, sign float64) {
 	if m[key] == nil {
 		m[key] = make([]float64, len(d))

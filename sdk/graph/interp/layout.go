@@ -2,12 +2,14 @@ package interp
 
 import (
 	"math"
+	"slices"
 
 	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
 )
 
 func (r *Run) embed(o *graph.Embed) []float64 {
-	table, w := r.param(o.Table), r.shape(o.Table)[1]
+	table, w := r.table(o.Table, diff.ActiveRows(o, r.o.Adapter)), r.shape(o.Table)[1]
 	y := make([]float64, 0, r.batch.Tokens()*w)
 	for _, id := range r.batch.ID {
 		for _, x := range table[int(id)*w : (int(id)+1)*w] {
@@ -25,7 +27,20 @@ func (r *Run) embedBackward(o *graph.Embed, dy []float64, g *grads) {
 			d[int(id)*w+c] += o.Scale * dy[t*w+c]
 		}
 	}
-	g.param("table", o.Table, d)
+	g.table("table", o.Table, d, diff.ActiveRows(o, r.o.Adapter))
+}
+
+// table is a parameter with the rows that replace some of its own; rows may be nil.
+func (r *Run) table(id graph.ParamID, rows *graph.TokenRows) []float64 {
+	if rows == nil {
+		return r.param(id)
+	}
+	w, own := r.shape(id)[1], r.param(rows.Values)
+	out := slices.Clone(r.param(id))
+	for k, row := range rows.IDs {
+		copy(out[row*w:(row+1)*w], own[k*w:(k+1)*w])
+	}
+	return out
 }
 
 // rope rotates x by sign times the angles: −1 is the reverse rotation, which is

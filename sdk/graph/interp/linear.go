@@ -79,7 +79,7 @@ func scaled(x []float64, factor float64) []float64 {
 // linear is x·Wᵀ + b, and s·((dropout(x)·Aᵀ)·Bᵀ + bias of B) with its adapter.
 func (r *Run) linear(o *graph.Linear, x []float64) []float64 {
 	out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
-	y := matmul(x, r.param(o.Weight), in, out)
+	y := matmul(x, r.table(o.Weight, diff.ActiveRows(o, r.o.Adapter)), in, out)
 	addRow(y, r.param(o.Bias))
 	a := diff.Active(o, r.o.Adapter)
 	if a == nil {
@@ -97,9 +97,10 @@ func (r *Run) linear(o *graph.Linear, x []float64) []float64 {
 //	dB = s·dYᵀ·(x'·Aᵀ);  dA = (s·dY·B)ᵀ·x';  d(bias of B) = s·Σ dY
 func (r *Run) linearBackward(o *graph.Linear, x, dy []float64, g *grads) {
 	out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
-	g.input("x", 0, matmulInput(dy, r.param(o.Weight), in, out))
-	if g.wants(o.Weight) {
-		g.param("weight", o.Weight, matmulWeight(dy, x, in, out))
+	rows := diff.ActiveRows(o, r.o.Adapter)
+	g.input("x", 0, matmulInput(dy, r.table(o.Weight, rows), in, out))
+	if g.wants(o.Weight) || rows != nil && g.wants(rows.Values) {
+		g.table("weight", o.Weight, matmulWeight(dy, x, in, out), rows)
 	}
 	g.param("bias", o.Bias, columnSums(dy, out))
 	a := diff.Active(o, r.o.Adapter)

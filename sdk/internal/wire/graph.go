@@ -119,7 +119,7 @@ func SourceToProto(s *graph.Source) *pb.Source {
 	}
 	out := &pb.Source{
 		Op: string(s.Op), Names: s.Names, Dim: int64(s.Dim), Start: int64(s.Start), Stop: int64(s.Stop),
-		Step: int64(s.Step), Dims: toInt64(s.Dims), Add: s.Add,
+		Step: int64(s.Step), Dims: toInt64(s.Dims), Add: s.Add, Rows: int64(s.Rows),
 	}
 	for _, a := range s.Args {
 		out.Args = append(out.Args, SourceToProto(a))
@@ -140,7 +140,7 @@ func SourceFromProto(m *pb.Source, depth int) (*graph.Source, error) {
 	}
 	out := &graph.Source{
 		Op: graph.SourceOp(m.GetOp()), Names: m.GetNames(), Dim: int(m.GetDim()), Start: int(m.GetStart()),
-		Stop: int(m.GetStop()), Step: int(m.GetStep()), Dims: fromInt64[int](m.GetDims()), Add: m.GetAdd(),
+		Stop: int(m.GetStop()), Step: int(m.GetStep()), Dims: fromInt64[int](m.GetDims()), Add: m.GetAdd(), Rows: int(m.GetRows()),
 	}
 	for _, a := range m.GetArgs() {
 		arg, err := SourceFromProto(a, depth+1)
@@ -172,13 +172,28 @@ func adapterFrom(a *pb.Adapter) *graph.Adapter {
 	}
 }
 
+func rowsTo(r *graph.TokenRows) *pb.TokenRows {
+	if r == nil {
+		return nil
+	}
+	return &pb.TokenRows{Adapter: r.Adapter, Ids: toInt64(r.IDs), Values: paramTo(r.Values)}
+}
+
+func rowsFrom(r *pb.TokenRows) *graph.TokenRows {
+	if r == nil {
+		return nil
+	}
+	return &graph.TokenRows{Adapter: r.GetAdapter(), IDs: fromInt64[int](r.GetIds()), Values: paramFrom(r.GetValues())}
+}
+
 func opToProto(op graph.Op, n *pb.Node) {
 	switch o := op.(type) {
 	case *graph.Embed:
-		n.Op = &pb.Node_Embed{Embed: &pb.Embed{Table: paramTo(o.Table), Scale: o.Scale}}
+		n.Op = &pb.Node_Embed{Embed: &pb.Embed{Table: paramTo(o.Table), Scale: o.Scale, Rows: rowsTo(o.Rows)}}
 	case *graph.Linear:
 		n.Op = &pb.Node_Linear{Linear: &pb.Linear{
 			Module: o.Module, Weight: paramTo(o.Weight), Bias: paramTo(o.Bias), Float32: o.Float32, Adapter: adapterTo(o.Adapter),
+			Rows: rowsTo(o.Rows),
 		}}
 	case *graph.Norm:
 		n.Op = &pb.Node_Norm{Norm: &pb.Norm{
@@ -226,12 +241,12 @@ func opToProto(op graph.Op, n *pb.Node) {
 func opFromProto(n *pb.Node) graph.Op {
 	switch m := n.GetOp().(type) {
 	case *pb.Node_Embed:
-		return &graph.Embed{Table: paramFrom(m.Embed.GetTable()), Scale: m.Embed.GetScale()}
+		return &graph.Embed{Table: paramFrom(m.Embed.GetTable()), Scale: m.Embed.GetScale(), Rows: rowsFrom(m.Embed.GetRows())}
 	case *pb.Node_Linear:
 		o := m.Linear
 		return &graph.Linear{
 			Module: o.GetModule(), Weight: paramFrom(o.GetWeight()), Bias: paramFrom(o.GetBias()), Float32: o.GetFloat32(),
-			Adapter: adapterFrom(o.GetAdapter()),
+			Adapter: adapterFrom(o.GetAdapter()), Rows: rowsFrom(o.GetRows()),
 		}
 	case *pb.Node_Norm:
 		o := m.Norm

@@ -227,6 +227,7 @@ type Source struct {
 	Step          int64                  `protobuf:"varint,7,opt,name=step,proto3" json:"step,omitempty"`
 	Dims          []int64                `protobuf:"varint,8,rep,packed,name=dims,proto3" json:"dims,omitempty"`
 	Add           float32                `protobuf:"fixed32,9,opt,name=add,proto3" json:"add,omitempty"`
+	Rows          int64                  `protobuf:"varint,10,opt,name=rows,proto3" json:"rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -320,6 +321,13 @@ func (x *Source) GetDims() []int64 {
 func (x *Source) GetAdd() float32 {
 	if x != nil {
 		return x.Add
+	}
+	return 0
+}
+
+func (x *Source) GetRows() int64 {
+	if x != nil {
+		return x.Rows
 	}
 	return 0
 }
@@ -662,6 +670,7 @@ type Embed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Table         int64                  `protobuf:"varint,1,opt,name=table,proto3" json:"table,omitempty"`
 	Scale         float64                `protobuf:"fixed64,2,opt,name=scale,proto3" json:"scale,omitempty"`
+	Rows          *TokenRows             `protobuf:"bytes,3,opt,name=rows,proto3" json:"rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -710,6 +719,73 @@ func (x *Embed) GetScale() float64 {
 	return 0
 }
 
+func (x *Embed) GetRows() *TokenRows {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+type TokenRows struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Adapter       string                 `protobuf:"bytes,1,opt,name=adapter,proto3" json:"adapter,omitempty"`
+	Ids           []int64                `protobuf:"varint,2,rep,packed,name=ids,proto3" json:"ids,omitempty"`
+	Values        int64                  `protobuf:"varint,3,opt,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenRows) Reset() {
+	*x = TokenRows{}
+	mi := &file_hone_v1_graph_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenRows) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenRows) ProtoMessage() {}
+
+func (x *TokenRows) ProtoReflect() protoreflect.Message {
+	mi := &file_hone_v1_graph_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenRows.ProtoReflect.Descriptor instead.
+func (*TokenRows) Descriptor() ([]byte, []int) {
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TokenRows) GetAdapter() string {
+	if x != nil {
+		return x.Adapter
+	}
+	return ""
+}
+
+func (x *TokenRows) GetIds() []int64 {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *TokenRows) GetValues() int64 {
+	if x != nil {
+		return x.Values
+	}
+	return 0
+}
+
 type Linear struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Module        string                 `protobuf:"bytes,1,opt,name=module,proto3" json:"module,omitempty"`
@@ -717,13 +793,14 @@ type Linear struct {
 	Bias          int64                  `protobuf:"varint,3,opt,name=bias,proto3" json:"bias,omitempty"`
 	Float32       bool                   `protobuf:"varint,4,opt,name=float32,proto3" json:"float32,omitempty"`
 	Adapter       *Adapter               `protobuf:"bytes,5,opt,name=adapter,proto3" json:"adapter,omitempty"`
+	Rows          *TokenRows             `protobuf:"bytes,6,opt,name=rows,proto3" json:"rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Linear) Reset() {
 	*x = Linear{}
-	mi := &file_hone_v1_graph_proto_msgTypes[6]
+	mi := &file_hone_v1_graph_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -735,7 +812,7 @@ func (x *Linear) String() string {
 func (*Linear) ProtoMessage() {}
 
 func (x *Linear) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[6]
+	mi := &file_hone_v1_graph_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -748,7 +825,7 @@ func (x *Linear) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Linear.ProtoReflect.Descriptor instead.
 func (*Linear) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{6}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Linear) GetModule() string {
@@ -786,6 +863,13 @@ func (x *Linear) GetAdapter() *Adapter {
 	return nil
 }
 
+func (x *Linear) GetRows() *TokenRows {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
 type Adapter struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -803,7 +887,7 @@ type Adapter struct {
 
 func (x *Adapter) Reset() {
 	*x = Adapter{}
-	mi := &file_hone_v1_graph_proto_msgTypes[7]
+	mi := &file_hone_v1_graph_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -815,7 +899,7 @@ func (x *Adapter) String() string {
 func (*Adapter) ProtoMessage() {}
 
 func (x *Adapter) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[7]
+	mi := &file_hone_v1_graph_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -828,7 +912,7 @@ func (x *Adapter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Adapter.ProtoReflect.Descriptor instead.
 func (*Adapter) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{7}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Adapter) GetName() string {
@@ -908,7 +992,7 @@ type Norm struct {
 
 func (x *Norm) Reset() {
 	*x = Norm{}
-	mi := &file_hone_v1_graph_proto_msgTypes[8]
+	mi := &file_hone_v1_graph_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -920,7 +1004,7 @@ func (x *Norm) String() string {
 func (*Norm) ProtoMessage() {}
 
 func (x *Norm) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[8]
+	mi := &file_hone_v1_graph_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -933,7 +1017,7 @@ func (x *Norm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Norm.ProtoReflect.Descriptor instead.
 func (*Norm) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{8}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Norm) GetCentre() bool {
@@ -991,7 +1075,7 @@ type RoPE struct {
 
 func (x *RoPE) Reset() {
 	*x = RoPE{}
-	mi := &file_hone_v1_graph_proto_msgTypes[9]
+	mi := &file_hone_v1_graph_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1087,7 @@ func (x *RoPE) String() string {
 func (*RoPE) ProtoMessage() {}
 
 func (x *RoPE) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[9]
+	mi := &file_hone_v1_graph_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1100,7 @@ func (x *RoPE) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoPE.ProtoReflect.Descriptor instead.
 func (*RoPE) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{9}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RoPE) GetHeads() int64 {
@@ -1071,7 +1155,7 @@ type Attention struct {
 
 func (x *Attention) Reset() {
 	*x = Attention{}
-	mi := &file_hone_v1_graph_proto_msgTypes[10]
+	mi := &file_hone_v1_graph_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1083,7 +1167,7 @@ func (x *Attention) String() string {
 func (*Attention) ProtoMessage() {}
 
 func (x *Attention) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[10]
+	mi := &file_hone_v1_graph_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1096,7 +1180,7 @@ func (x *Attention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attention.ProtoReflect.Descriptor instead.
 func (*Attention) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{10}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Attention) GetHeads() int64 {
@@ -1173,7 +1257,7 @@ type Map struct {
 
 func (x *Map) Reset() {
 	*x = Map{}
-	mi := &file_hone_v1_graph_proto_msgTypes[11]
+	mi := &file_hone_v1_graph_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1269,7 @@ func (x *Map) String() string {
 func (*Map) ProtoMessage() {}
 
 func (x *Map) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[11]
+	mi := &file_hone_v1_graph_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1282,7 @@ func (x *Map) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Map.ProtoReflect.Descriptor instead.
 func (*Map) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{11}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Map) GetExpr() string {
@@ -1233,7 +1317,7 @@ type MapArg struct {
 
 func (x *MapArg) Reset() {
 	*x = MapArg{}
-	mi := &file_hone_v1_graph_proto_msgTypes[12]
+	mi := &file_hone_v1_graph_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1329,7 @@ func (x *MapArg) String() string {
 func (*MapArg) ProtoMessage() {}
 
 func (x *MapArg) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[12]
+	mi := &file_hone_v1_graph_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1342,7 @@ func (x *MapArg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapArg.ProtoReflect.Descriptor instead.
 func (*MapArg) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{12}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *MapArg) GetName() string {
@@ -1292,7 +1376,7 @@ type Split struct {
 
 func (x *Split) Reset() {
 	*x = Split{}
-	mi := &file_hone_v1_graph_proto_msgTypes[13]
+	mi := &file_hone_v1_graph_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1304,7 +1388,7 @@ func (x *Split) String() string {
 func (*Split) ProtoMessage() {}
 
 func (x *Split) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[13]
+	mi := &file_hone_v1_graph_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1317,7 +1401,7 @@ func (x *Split) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Split.ProtoReflect.Descriptor instead.
 func (*Split) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{13}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Split) GetGroups() int64 {
@@ -1345,7 +1429,7 @@ type Concat struct {
 
 func (x *Concat) Reset() {
 	*x = Concat{}
-	mi := &file_hone_v1_graph_proto_msgTypes[14]
+	mi := &file_hone_v1_graph_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +1441,7 @@ func (x *Concat) String() string {
 func (*Concat) ProtoMessage() {}
 
 func (x *Concat) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[14]
+	mi := &file_hone_v1_graph_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +1454,7 @@ func (x *Concat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Concat.ProtoReflect.Descriptor instead.
 func (*Concat) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{14}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Concat) GetGroups() int64 {
@@ -1405,7 +1489,7 @@ type Conv struct {
 
 func (x *Conv) Reset() {
 	*x = Conv{}
-	mi := &file_hone_v1_graph_proto_msgTypes[15]
+	mi := &file_hone_v1_graph_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1417,7 +1501,7 @@ func (x *Conv) String() string {
 func (*Conv) ProtoMessage() {}
 
 func (x *Conv) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[15]
+	mi := &file_hone_v1_graph_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1430,7 +1514,7 @@ func (x *Conv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conv.ProtoReflect.Descriptor instead.
 func (*Conv) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{15}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Conv) GetKernel() int64 {
@@ -1473,7 +1557,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_hone_v1_graph_proto_msgTypes[16]
+	mi := &file_hone_v1_graph_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1485,7 +1569,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[16]
+	mi := &file_hone_v1_graph_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1498,7 +1582,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{16}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Route) GetExperts() int64 {
@@ -1592,7 +1676,7 @@ type ExpertLinear struct {
 
 func (x *ExpertLinear) Reset() {
 	*x = ExpertLinear{}
-	mi := &file_hone_v1_graph_proto_msgTypes[17]
+	mi := &file_hone_v1_graph_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1604,7 +1688,7 @@ func (x *ExpertLinear) String() string {
 func (*ExpertLinear) ProtoMessage() {}
 
 func (x *ExpertLinear) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[17]
+	mi := &file_hone_v1_graph_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1617,7 +1701,7 @@ func (x *ExpertLinear) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExpertLinear.ProtoReflect.Descriptor instead.
 func (*ExpertLinear) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{17}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ExpertLinear) GetModule() string {
@@ -1671,7 +1755,7 @@ type Combine struct {
 
 func (x *Combine) Reset() {
 	*x = Combine{}
-	mi := &file_hone_v1_graph_proto_msgTypes[18]
+	mi := &file_hone_v1_graph_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1767,7 @@ func (x *Combine) String() string {
 func (*Combine) ProtoMessage() {}
 
 func (x *Combine) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[18]
+	mi := &file_hone_v1_graph_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1780,7 @@ func (x *Combine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Combine.ProtoReflect.Descriptor instead.
 func (*Combine) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{18}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Combine) GetPlain() bool {
@@ -1732,7 +1816,7 @@ const file_hone_v1_graph_proto_rawDesc = "" +
 	"\x06source\x18\x05 \x01(\v2\x0f.hone.v1.SourceR\x06source\x12\x12\n" +
 	"\x04init\x18\x06 \x01(\tR\x04init\x12\x18\n" +
 	"\aadapter\x18\a \x01(\tR\aadapter\x12\x1c\n" +
-	"\ttrainable\x18\b \x01(\bR\ttrainable\"\xc9\x01\n" +
+	"\ttrainable\x18\b \x01(\bR\ttrainable\"\xdd\x01\n" +
 	"\x06Source\x12\x0e\n" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12\x14\n" +
 	"\x05names\x18\x02 \x03(\tR\x05names\x12#\n" +
@@ -1742,7 +1826,9 @@ const file_hone_v1_graph_proto_rawDesc = "" +
 	"\x04stop\x18\x06 \x01(\x03R\x04stop\x12\x12\n" +
 	"\x04step\x18\a \x01(\x03R\x04step\x12\x12\n" +
 	"\x04dims\x18\b \x03(\x03R\x04dims\x12\x10\n" +
-	"\x03add\x18\t \x01(\x02R\x03add\"[\n" +
+	"\x03add\x18\t \x01(\x02R\x03add\x12\x12\n" +
+	"\x04rows\x18\n" +
+	" \x01(\x03R\x04rows\"[\n" +
 	"\x05Value\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\x03R\x04node\x12\x14\n" +
 	"\x05width\x18\x02 \x01(\x03R\x05width\x12\x14\n" +
@@ -1765,16 +1851,22 @@ const file_hone_v1_graph_proto_rawDesc = "" +
 	"\x05route\x18\x13 \x01(\v2\x0e.hone.v1.RouteH\x00R\x05route\x12<\n" +
 	"\rexpert_linear\x18\x14 \x01(\v2\x15.hone.v1.ExpertLinearH\x00R\fexpertLinear\x12,\n" +
 	"\acombine\x18\x15 \x01(\v2\x10.hone.v1.CombineH\x00R\acombineB\x04\n" +
-	"\x02op\"3\n" +
+	"\x02op\"[\n" +
 	"\x05Embed\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\x03R\x05table\x12\x14\n" +
-	"\x05scale\x18\x02 \x01(\x01R\x05scale\"\x92\x01\n" +
+	"\x05scale\x18\x02 \x01(\x01R\x05scale\x12&\n" +
+	"\x04rows\x18\x03 \x01(\v2\x12.hone.v1.TokenRowsR\x04rows\"O\n" +
+	"\tTokenRows\x12\x18\n" +
+	"\aadapter\x18\x01 \x01(\tR\aadapter\x12\x10\n" +
+	"\x03ids\x18\x02 \x03(\x03R\x03ids\x12\x16\n" +
+	"\x06values\x18\x03 \x01(\x03R\x06values\"\xba\x01\n" +
 	"\x06Linear\x12\x16\n" +
 	"\x06module\x18\x01 \x01(\tR\x06module\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x03R\x06weight\x12\x12\n" +
 	"\x04bias\x18\x03 \x01(\x03R\x04bias\x12\x18\n" +
 	"\afloat32\x18\x04 \x01(\bR\afloat32\x12*\n" +
-	"\aadapter\x18\x05 \x01(\v2\x10.hone.v1.AdapterR\aadapter\"\xc7\x01\n" +
+	"\aadapter\x18\x05 \x01(\v2\x10.hone.v1.AdapterR\aadapter\x12&\n" +
+	"\x04rows\x18\x06 \x01(\v2\x12.hone.v1.TokenRowsR\x04rows\"\xc7\x01\n" +
 	"\aAdapter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04rank\x18\x02 \x01(\x03R\x04rank\x12\x14\n" +
@@ -1864,7 +1956,7 @@ func file_hone_v1_graph_proto_rawDescGZIP() []byte {
 	return file_hone_v1_graph_proto_rawDescData
 }
 
-var file_hone_v1_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_hone_v1_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_hone_v1_graph_proto_goTypes = []any{
 	(*Graph)(nil),        // 0: hone.v1.Graph
 	(*Param)(nil),        // 1: hone.v1.Param
@@ -1872,48 +1964,51 @@ var file_hone_v1_graph_proto_goTypes = []any{
 	(*Value)(nil),        // 3: hone.v1.Value
 	(*Node)(nil),         // 4: hone.v1.Node
 	(*Embed)(nil),        // 5: hone.v1.Embed
-	(*Linear)(nil),       // 6: hone.v1.Linear
-	(*Adapter)(nil),      // 7: hone.v1.Adapter
-	(*Norm)(nil),         // 8: hone.v1.Norm
-	(*RoPE)(nil),         // 9: hone.v1.RoPE
-	(*Attention)(nil),    // 10: hone.v1.Attention
-	(*Map)(nil),          // 11: hone.v1.Map
-	(*MapArg)(nil),       // 12: hone.v1.MapArg
-	(*Split)(nil),        // 13: hone.v1.Split
-	(*Concat)(nil),       // 14: hone.v1.Concat
-	(*Conv)(nil),         // 15: hone.v1.Conv
-	(*Route)(nil),        // 16: hone.v1.Route
-	(*ExpertLinear)(nil), // 17: hone.v1.ExpertLinear
-	(*Combine)(nil),      // 18: hone.v1.Combine
-	nil,                  // 19: hone.v1.Graph.NotesEntry
+	(*TokenRows)(nil),    // 6: hone.v1.TokenRows
+	(*Linear)(nil),       // 7: hone.v1.Linear
+	(*Adapter)(nil),      // 8: hone.v1.Adapter
+	(*Norm)(nil),         // 9: hone.v1.Norm
+	(*RoPE)(nil),         // 10: hone.v1.RoPE
+	(*Attention)(nil),    // 11: hone.v1.Attention
+	(*Map)(nil),          // 12: hone.v1.Map
+	(*MapArg)(nil),       // 13: hone.v1.MapArg
+	(*Split)(nil),        // 14: hone.v1.Split
+	(*Concat)(nil),       // 15: hone.v1.Concat
+	(*Conv)(nil),         // 16: hone.v1.Conv
+	(*Route)(nil),        // 17: hone.v1.Route
+	(*ExpertLinear)(nil), // 18: hone.v1.ExpertLinear
+	(*Combine)(nil),      // 19: hone.v1.Combine
+	nil,                  // 20: hone.v1.Graph.NotesEntry
 }
 var file_hone_v1_graph_proto_depIdxs = []int32{
-	19, // 0: hone.v1.Graph.notes:type_name -> hone.v1.Graph.NotesEntry
+	20, // 0: hone.v1.Graph.notes:type_name -> hone.v1.Graph.NotesEntry
 	1,  // 1: hone.v1.Graph.params:type_name -> hone.v1.Param
 	3,  // 2: hone.v1.Graph.values:type_name -> hone.v1.Value
 	4,  // 3: hone.v1.Graph.nodes:type_name -> hone.v1.Node
 	2,  // 4: hone.v1.Param.source:type_name -> hone.v1.Source
 	2,  // 5: hone.v1.Source.args:type_name -> hone.v1.Source
 	5,  // 6: hone.v1.Node.embed:type_name -> hone.v1.Embed
-	6,  // 7: hone.v1.Node.linear:type_name -> hone.v1.Linear
-	8,  // 8: hone.v1.Node.norm:type_name -> hone.v1.Norm
-	9,  // 9: hone.v1.Node.rope:type_name -> hone.v1.RoPE
-	10, // 10: hone.v1.Node.attention:type_name -> hone.v1.Attention
-	11, // 11: hone.v1.Node.map:type_name -> hone.v1.Map
-	13, // 12: hone.v1.Node.split:type_name -> hone.v1.Split
-	14, // 13: hone.v1.Node.concat:type_name -> hone.v1.Concat
-	15, // 14: hone.v1.Node.conv:type_name -> hone.v1.Conv
-	16, // 15: hone.v1.Node.route:type_name -> hone.v1.Route
-	17, // 16: hone.v1.Node.expert_linear:type_name -> hone.v1.ExpertLinear
-	18, // 17: hone.v1.Node.combine:type_name -> hone.v1.Combine
-	7,  // 18: hone.v1.Linear.adapter:type_name -> hone.v1.Adapter
-	12, // 19: hone.v1.Map.args:type_name -> hone.v1.MapArg
-	7,  // 20: hone.v1.ExpertLinear.adapter:type_name -> hone.v1.Adapter
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	7,  // 7: hone.v1.Node.linear:type_name -> hone.v1.Linear
+	9,  // 8: hone.v1.Node.norm:type_name -> hone.v1.Norm
+	10, // 9: hone.v1.Node.rope:type_name -> hone.v1.RoPE
+	11, // 10: hone.v1.Node.attention:type_name -> hone.v1.Attention
+	12, // 11: hone.v1.Node.map:type_name -> hone.v1.Map
+	14, // 12: hone.v1.Node.split:type_name -> hone.v1.Split
+	15, // 13: hone.v1.Node.concat:type_name -> hone.v1.Concat
+	16, // 14: hone.v1.Node.conv:type_name -> hone.v1.Conv
+	17, // 15: hone.v1.Node.route:type_name -> hone.v1.Route
+	18, // 16: hone.v1.Node.expert_linear:type_name -> hone.v1.ExpertLinear
+	19, // 17: hone.v1.Node.combine:type_name -> hone.v1.Combine
+	6,  // 18: hone.v1.Embed.rows:type_name -> hone.v1.TokenRows
+	8,  // 19: hone.v1.Linear.adapter:type_name -> hone.v1.Adapter
+	6,  // 20: hone.v1.Linear.rows:type_name -> hone.v1.TokenRows
+	13, // 21: hone.v1.Map.args:type_name -> hone.v1.MapArg
+	8,  // 22: hone.v1.ExpertLinear.adapter:type_name -> hone.v1.Adapter
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_hone_v1_graph_proto_init() }
@@ -1941,7 +2036,7 @@ func file_hone_v1_graph_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hone_v1_graph_proto_rawDesc), len(file_hone_v1_graph_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
