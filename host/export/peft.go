@@ -40,6 +40,7 @@ type adapterConfig struct {
 	RankPattern       map[string]int     `json:"rank_pattern"`
 	Revision          any                `json:"revision"`
 	TargetModules     []string           `json:"target_modules"`
+	TargetParameters  []string           `json:"target_parameters,omitempty"`
 	TaskType          string             `json:"task_type"`
 	UseDoRA           bool               `json:"use_dora"`
 	UseRSLoRA         bool               `json:"use_rslora"`
@@ -59,14 +60,17 @@ func AdapterConfig(g *graph.Graph, base string, bias adapt.Bias) ([]byte, error)
 		AlphaPattern: d.AlphaPattern, RankPattern: d.RankPattern, LoftQConfig: map[string]any{},
 		BaseModel: base, Bias: string(bias), InferenceMode: true, InitLoRAWeights: true, MegatronCore: "megatron.core",
 		PEFTType: "LORA", TaskType: "CAUSAL_LM", TargetModules: d.TargetModules, LayersToTransform: d.LayersToTransform,
-		Rank: d.Rank, Alpha: d.Alpha, ModulesToSave: d.ModulesToSave, EnsureWeightTying: d.EnsureWeightTying,
+		TargetParameters: d.TargetParameters, Rank: d.Rank, Alpha: d.Alpha, ModulesToSave: d.ModulesToSave, EnsureWeightTying: d.EnsureWeightTying,
 	}
-	for _, i := range g.Linears() {
-		if a := graph.AdapterOf(g.Nodes[i].Op); a != nil { // what all of them share
+	for _, n := range g.Nodes {
+		if a := graph.AdapterOf(n.Op); a != nil { // what all of them share
 			c.Dropout, c.UseRSLoRA = a.Dropout, a.RSLoRA
 			c.LoRABias, c.UseDoRA = a.Bias != graph.NoParam, a.Magnitude != graph.NoParam
 			break
 		}
+	}
+	if len(d.TargetParameters) > 0 {
+		c.Dropout = 0 // which PEFT refuses there; it is for training alone
 	}
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {

@@ -168,6 +168,10 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	experts, err := adapt.Apply(plain, adapt.LoRA{Rank: 3, Alpha: 5, Dropout: 0.2, Targets: []string{"auto", "experts*"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name      string
 		g         *graph.Graph
@@ -177,6 +181,8 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 		{"full", adapt.Full(plain), "", RecomputeNone},
 		{"full, recomputed", adapt.Full(plain), "", RecomputeLayers},
 		{"adapters", adapted, adapt.DefaultName, RecomputeNone},
+		{"experts", experts, adapt.DefaultName, RecomputeNone},
+		{"experts, recomputed", experts, adapt.DefaultName, RecomputeLayers},
 		{"head alone", headOnly, adapt.DefaultName, RecomputeNone},
 	}
 	for _, test := range tests {

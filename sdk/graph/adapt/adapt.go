@@ -22,7 +22,8 @@ const (
 	BiasLoRAOnly Bias = "lora_only" // those of the linears that have an adapter
 )
 
-// Auto is the target that, alone, means every linear but heads and routers.
+// Auto is the target that, alone, means every linear but heads and routers; as in
+// PEFT's all-linear, experts that are one parameter are no linears.
 const Auto = "auto"
 
 // DefaultName is the adapter's name where nobody gives one, as in PEFT.
@@ -83,24 +84,30 @@ func Apply(g *graph.Graph, l LoRA) (*graph.Graph, error) {
 	for _, id := range whole {
 		c.Params[id].Trainable = true
 	}
-	attached := map[string]*graph.Linear{}
+	if err := l.checkExperts(g, targets); err != nil {
+		return nil, err
+	}
+	paths := adapterPaths(g, targets)
+	attached := map[string]linear{}
 	for _, i := range targets {
-		linear := linearOf(c, i)
-		first, again := attached[linear.Module]
+		to := linearOf(c, i)
+		first, again := attached[to.Module]
 		switch {
-		case linear.Adapter != nil:
-			return nil, fmt.Errorf("adapter: %s has one already", linear.Module)
-		case again && first.Weight != linear.Weight:
-			return nil, fmt.Errorf("adapter: two linears with different weights have the module path %s", linear.Module)
+		case to.Adapter != nil:
+			return nil, fmt.Errorf("adapter: %s has one already", to.Module)
+		case again && first.Weight != to.Weight:
+			return nil, fmt.Errorf("adapter: two linears with different weights have the module path %s", to.Module)
 		case again: // a module that the model applies twice has one adapter
 			shared := *first.Adapter
-			linear.Adapter = &shared
+			setAdapter(c, i, &shared)
 		default:
-			path, role := linear.Module, roleOf(c, i)
-			if err := l.attach(c, linear, valueFor(ranks, path, role, l.Rank), valueFor(alphas, path, role, l.Alpha)); err != nil {
+			path, role := to.Module, roleOf(c, i)
+			a, err := l.attach(c, to, paths[path], valueFor(ranks, path, role, l.Rank), valueFor(alphas, path, role, l.Alpha))
+			if err != nil {
 				return nil, err
 			}
-			attached[linear.Module] = linear
+			setAdapter(c, i, a)
+			attached[path] = linearOf(c, i)
 		}
 	}
 	switch l.Bias {
@@ -135,17 +142,17 @@ func checkSize(rank int, alpha float64) error {
 	return nil
 }
 
-// attach gives linear its adapter and declares the parameters.
-func (l LoRA) attach(g *graph.Graph, linear *graph.Linear, rank int, alpha float64) error {
+// attach makes the adapter of a linear and declares its parameters under path.
+func (l LoRA) attach(g *graph.Graph, to linear, path string, rank int, alpha float64) (*graph.Adapter, error) {
 	if err := checkSize(rank, alpha); err != nil {
-		return fmt.Errorf("adapter: %s: %w", linear.Module, err)
+		return nil, fmt.Errorf("adapter: %s: %w", to.Module, err)
 	}
-	shape := g.Params[linear.Weight].Shape
-	out, in := shape[0], shape[1]
+	shape := g.Params[to.Weight].Shape
+	out, in, stacked := shape[len(shape)-2], shape[len(shape)-1], max(1, to.experts)
 	param := func(name string, init graph.Init, shape ...int) graph.ParamID {
 		p := &graph.Param{
-			ID: graph.ParamID(len(g.Params)), Name: peftPrefix + linear.Module + "." + name, Shape: shape,
-			Role: graph.RoleLoRA, Module: linear.Module, Init: init, Adapter: l.Name, Trainable: true,
+			ID: graph.ParamID(len(g.Params)), Name: peftPrefix + path + "." + name, Shape: shape,
+			Role: graph.RoleLoRA, Module: to.Module, Init: init, Adapter: l.Name, Trainable: true,
 		}
 		g.Params = append(g.Params, p)
 		return p.ID
@@ -154,21 +161,20 @@ func (l LoRA) attach(g *graph.Graph, linear *graph.Linear, rank int, alpha float
 		Name: l.Name, Rank: rank, Alpha: alpha, RSLoRA: l.RSLoRA, Dropout: l.Dropout,
 		Bias: graph.NoParam, Magnitude: graph.NoParam,
 	}
-	a.A = param("lora_A.weight", graph.InitKaiming, rank, in)
-	a.B = param("lora_B.weight", graph.InitZeros, out, rank)
+	a.A = param("lora_A.weight", graph.InitKaiming, rank*stacked, in)
+	a.B = param("lora_B.weight", graph.InitZeros, out, rank*stacked)
 	if l.LoRABias {
 		a.Bias = param("lora_B.bias", graph.InitZeros, out)
 	}
-	linear.Adapter = a
-	return nil
+	return a, nil
 }
 
-// trainBiases marks biases as trainable: those of the nodes listed, or, with nil,
+// trainBiases marks biases as trainable: those of the linears listed, or, with nil,
 // all.
 func trainBiases(g *graph.Graph, nodes []int) {
 	for i, n := range g.Nodes {
-		if nodes != nil && !slices.Contains(nodes, i) {
-			continue
+		if _, experts := n.Op.(*graph.ExpertLinear); nodes != nil && (experts || !slices.Contains(nodes, i)) {
+			continue // PEFT's lora_only does not reach experts
 		}
 		for _, id := range biases(n.Op) {
 			g.Params[id].Trainable = true

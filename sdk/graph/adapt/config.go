@@ -21,6 +21,7 @@ type peftConfig struct {
 	Bias     Bias    `json:"bias"`
 
 	TargetModules     json.RawMessage `json:"target_modules"`
+	TargetParameters  []string        `json:"target_parameters"`
 	ExcludeModules    json.RawMessage `json:"exclude_modules"`
 	LayersToTransform json.RawMessage `json:"layers_to_transform"`
 	LayersPattern     json.RawMessage `json:"layers_pattern"`
@@ -30,7 +31,6 @@ type peftConfig struct {
 
 	// Those that mean an adapter hone does not have.
 	DoRA             bool            `json:"use_dora"`
-	TargetParameters []string        `json:"target_parameters"`
 	LayerReplication json.RawMessage `json:"layer_replication"`
 	TrainableTokens  json.RawMessage `json:"trainable_token_indices"`
 }
@@ -50,7 +50,6 @@ func ParseConfig(data []byte) (LoRA, error) {
 		name string
 	}{
 		{c.DoRA, "use_dora"},
-		{len(c.TargetParameters) > 0, "target_parameters"},
 		{!isNull(c.LayerReplication), "layer_replication"},
 		{!isNull(c.TrainableTokens), "trainable_token_indices"},
 	} {
@@ -65,14 +64,23 @@ func ParseConfig(data []byte) (LoRA, error) {
 		l.Modules = append(l.Modules, expressionMark+".*"+regexp.QuoteMeta(name)+`(\..*)?`)
 	}
 	var err error
-	if l.Targets, err = peftNames(c.TargetModules); err != nil || len(l.Targets) == 0 {
+	if l.Targets, err = peftNames(c.TargetModules); err != nil || len(l.Targets)+len(c.TargetParameters) == 0 {
 		return LoRA{}, errors.New("its target_modules are no list of names and no regular expression")
+	}
+	for _, name := range c.TargetParameters {
+		if name == "" || name == Auto {
+			return LoRA{}, errors.New("its target_parameters are no list of names")
+		}
+		l.Targets = append(l.Targets, name)
 	}
 	if l.Exclude, err = peftNames(c.ExcludeModules); err != nil {
 		return LoRA{}, errors.New("its exclude_modules are no list of names and no regular expression")
 	}
 	if l.Layers, err = c.layers(); err != nil {
 		return LoRA{}, err
+	}
+	if len(c.TargetParameters) > 0 && (len(l.Layers) > 0 || len(l.Exclude) > 0) {
+		return LoRA{}, errors.New("it uses target_parameters beside layers_to_transform or exclude_modules, which do not count for these; hone has no such adapter")
 	}
 	if l.Ranks, err = peftExceptions[int](c.RankPattern); err != nil {
 		return LoRA{}, fmt.Errorf("its rank_pattern: %w", err)

@@ -112,7 +112,7 @@ func Summarise(g *graph.Graph) Summary {
 		s.Model += n
 	}
 	seen := map[string]bool{}
-	for _, i := range g.Linears() {
+	for _, i := range linears(g) {
 		l := linearOf(g, i)
 		if l.Adapter == nil || seen[l.Module] {
 			continue

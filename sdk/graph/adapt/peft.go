@@ -15,6 +15,8 @@ import (
 // whole paths: a vision tower has a q_proj too.
 type PEFT struct {
 	TargetModules []string
+	// TargetParameters are the stacks of experts.
+	TargetParameters []string
 	// LayersToTransform are the indices of the layers in which TargetModules count;
 	// nil: everywhere.
 	LayersToTransform []int
@@ -30,24 +32,32 @@ type PEFT struct {
 // Describe says in PEFT's terms what g's adapter is; ok is false where it has none.
 func Describe(g *graph.Graph) (p PEFT, ok bool) {
 	ranks, alphas := map[string]int{}, map[string]float64{}
-	var adapted, others []string
-	for _, i := range g.Linears() {
-		switch l := linearOf(g, i); {
+	var modules, stacks named
+	for _, i := range linears(g) {
+		l, group := linearOf(g, i), &modules
+		if l.experts > 0 {
+			group = &stacks
+		}
+		switch {
 		case l.Adapter == nil:
-			others = append(others, l.Module)
+			group.others = append(group.others, l.Module)
 		case ranks[l.Module] == 0:
-			adapted = append(adapted, l.Module)
+			group.adapted = append(group.adapted, l.Module)
 			ranks[l.Module], alphas[l.Module] = l.Adapter.Rank, l.Adapter.Alpha
 		}
 	}
+	adapted := slices.Concat(modules.adapted, stacks.adapted)
 	if len(adapted) == 0 {
 		return p, false
 	}
 	_, part := g.Notes[graph.PartNote]
-	if part {
-		p.TargetModules = unique(slices.Clone(adapted))
-	} else {
-		p.TargetModules, p.LayersToTransform = peftTargets(adapted, others)
+	switch {
+	case part:
+		p.TargetModules, p.TargetParameters = unique(slices.Clone(modules.adapted)), unique(slices.Clone(stacks.adapted))
+	case len(stacks.adapted) > 0: // which layers_to_transform is not for
+		p.TargetModules, p.TargetParameters = modules.endings(), stacks.endings()
+	default:
+		p.TargetModules, p.LayersToTransform = modules.peftTargets()
 	}
 	p.Rank, p.RankPattern = peftPattern(adapted, ranks)
 	p.Alpha, p.AlphaPattern = peftPattern(adapted, alphas)
@@ -55,16 +65,25 @@ func Describe(g *graph.Graph) (p PEFT, ok bool) {
 	return p, true
 }
 
+// named are paths that are to be named, and others that are not.
+type named struct{ adapted, others []string }
+
+// endings are the shortest that name what is to be named.
+func (n named) endings() []string {
+	var out []string
+	for _, path := range n.adapted {
+		out = append(out, shortestEnding(path, n.others, wholeParts))
+	}
+	return unique(out)
+}
+
 // peftTargets names the adapted linears and no others: by endings that count in each
 // layer, or in some, or by endings that hold the layer.
-func peftTargets(adapted, others []string) (targets []string, layers []int) {
-	for _, module := range adapted {
-		targets = append(targets, shortestEnding(module, others, wholeParts))
-	}
-	targets = unique(targets)
-	names := make([]string, len(adapted))
+func (n named) peftTargets() (targets []string, layers []int) {
+	targets = n.endings()
+	names := make([]string, len(n.adapted))
 	inLayers := map[int]bool{}
-	for i, module := range adapted {
+	for i, module := range n.adapted {
 		names[i] = lastParts(module, 1)
 		n, ok := layerOf(module)
 		if !ok {
@@ -76,7 +95,7 @@ func peftTargets(adapted, others []string) (targets []string, layers []int) {
 	if slices.Equal(names, targets) {
 		return targets, nil
 	}
-	for _, module := range others {
+	for _, module := range n.others {
 		if n, ok := layerOf(module); ok && inLayers[n] && slices.Contains(names, lastParts(module, 1)) || slices.Contains(names, module) {
 			return targets, nil
 		}

@@ -12,24 +12,12 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 )
 
-// Targets are the indices of the nodes that patterns name, in order: [Auto] alone,
-// or each a role such as attn.q; or a module's path, or its last parts, as PEFT takes
-// them; or one of these with * for any characters; or, after ~, a regular expression of
-// a whole path. A pattern that names nothing is an error with the nearest names.
+// Targets are the indices of the nodes that patterns name, in order: [Auto]; or each a
+// role such as attn.q; or a module's path, or its last parts, as PEFT takes them; or one
+// of these with * for any characters; or, after ~, a regular expression of a whole path.
+// A pattern that names nothing is an error with the nearest names.
 func Targets(g *graph.Graph, patterns []string) ([]int, error) {
-	linears := g.Linears()
-	if len(patterns) == 1 && patterns[0] == Auto {
-		var out []int
-		for _, i := range linears {
-			if roleOf(g, i).AutoTarget() {
-				out = append(out, i)
-			}
-		}
-		if len(out) == 0 {
-			return nil, fmt.Errorf("adapter: the model has no linear to put an adapter on")
-		}
-		return out, nil
-	}
+	all := linears(g)
 	if len(patterns) == 0 {
 		return nil, fmt.Errorf("adapter: no targets")
 	}
@@ -40,13 +28,17 @@ func Targets(g *graph.Graph, patterns []string) ([]int, error) {
 			return nil, err
 		}
 		found := false
-		for _, i := range linears {
-			if p.names(linearOf(g, i).Module, roleOf(g, i)) {
+		for _, i := range all {
+			l, role := linearOf(g, i), roleOf(g, i)
+			if p.names(l.Module, role) || text == Auto && l.experts == 0 && role.AutoTarget() {
 				chosen[i], found = true, true
 			}
 		}
-		if !found {
-			return nil, unknownTarget(g, linears, text)
+		switch {
+		case !found && text == Auto:
+			return nil, fmt.Errorf("adapter: the model has no linear to put an adapter on")
+		case !found:
+			return nil, unknownTarget(g, all, text)
 		}
 	}
 	return slices.Sorted(maps.Keys(chosen)), nil
@@ -159,7 +151,7 @@ func layerOf(path string) (int, bool) {
 // checkLayers refuses indices of layers that the model does not have.
 func checkLayers(g *graph.Graph, layers []int) error {
 	known := map[int]bool{}
-	for _, i := range g.Linears() {
+	for _, i := range linears(g) {
 		if n, ok := layerOf(linearOf(g, i).Module); ok {
 			known[n] = true
 		}
@@ -264,12 +256,6 @@ func valueFor[T int | float64](rules []rule[T], path string, role graph.Role, us
 		}
 	}
 	return usual
-}
-
-// linearOf is the operation of a node that is known to be a linear.
-func linearOf(g *graph.Graph, node int) *graph.Linear {
-	l, _ := g.Nodes[node].Op.(*graph.Linear)
-	return l
 }
 
 func roleOf(g *graph.Graph, node int) graph.Role {

@@ -38,6 +38,7 @@ func Classes() []string {
 		"route: one expert a token", "route: several experts a token",
 		"expert_linear", "expert_linear: bias", "expert_linear: no bias", "expert_linear: of tokens", "expert_linear: of slots",
 		"expert_linear: weighed", "expert_linear: not weighed", "expert_linear: module applied twice",
+		"expert_linear: adapter on", "expert_linear: adapter off", "expert_linear: no adapter",
 		"combine", "combine: weights", "combine: weights that are no route's", "combine: plain",
 		"map: slots", "split: slots", "concat: slots",
 		"value: used once", "value: used twice", "value: used more often", "value: unused", "value: of another layer",
@@ -147,21 +148,26 @@ func (c *Case) linear(t tally, o *graph.Linear) {
 	t.either(o.Bias != graph.NoParam, "linear: bias", "linear: no bias")
 	t.count("linear: float32", o.Float32)
 	t.count("linear: weight of another", c.usedBy(o.Weight, "linear") > 1)
-	a := o.Adapter
+	c.adapter(t, o, o.Weight, o.Bias)
+}
+
+// adapter counts what the adapter of a linear, or of one of experts, is.
+func (c *Case) adapter(t tally, o graph.Op, weight, bias graph.ParamID) {
+	a := graph.AdapterOf(o)
 	if a == nil {
-		t["linear: no adapter"]++
+		t[o.Name()+": no adapter"]++
 		return
 	}
 	if diff.Active(o, c.Adapter) == nil {
-		t["linear: adapter off"]++
+		t[o.Name()+": adapter off"]++
 		return
 	}
-	t["linear: adapter on"]++
+	t[o.Name()+": adapter on"]++
 	t.either(a.RSLoRA, "adapter: rslora", "adapter: plain scaling")
 	t.either(a.Dropout > 0, "adapter: dropout", "adapter: no dropout")
 	t.either(a.Bias != graph.NoParam, "adapter: bias of B", "adapter: no bias of B")
-	t.either(c.Graph.Params[o.Weight].Trainable, "adapter: and trained weight", "adapter: and frozen weight")
-	t.count("adapter: and trained bias", o.Bias != graph.NoParam && c.Graph.Params[o.Bias].Trainable)
+	t.either(c.Graph.Params[weight].Trainable, "adapter: and trained weight", "adapter: and frozen weight")
+	t.count("adapter: and trained bias", bias != graph.NoParam && c.Graph.Params[bias].Trainable)
 	t.either(a.Rank == 1, "adapter: rank 1", "adapter: rank above 1")
 }
 
@@ -183,6 +189,7 @@ func route(t tally, o *graph.Route) {
 func (c *Case) expertLinear(t tally, o *graph.ExpertLinear, n *graph.Node) {
 	t.either(o.Bias != graph.NoParam, "expert_linear: bias", "expert_linear: no bias")
 	t.either(c.Graph.Values[n.Inputs[0]].Slots > 1, "expert_linear: of slots", "expert_linear: of tokens")
+	c.adapter(t, o, o.Weight, o.Bias)
 	t.either(o.WeighInput, "expert_linear: weighed", "expert_linear: not weighed")
 }
 

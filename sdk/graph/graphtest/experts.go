@@ -90,6 +90,9 @@ func (d *drawer) route() *routing {
 	if op.Normalise && d.chance(2) {
 		op.NormEpsilon = 0.1 * d.rng.Float64()
 	}
+	if r.slots == 1 && !op.Sigmoid { // not a weight of 1 whatever the logits
+		op.Normalise, op.After = false, false
+	}
 	name := d.name()
 	if d.chance(2) {
 		op.Bias = d.b.Param(name+".correction", []int{r.experts}, graph.RoleRouter)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
@@ -138,13 +139,27 @@ func randomLoRA(rng *rand.Rand, g *graph.Graph) adapt.LoRA {
 	if rng.IntN(2) == 0 {
 		l.Dropout = 0.1 + 0.5*rng.Float64()
 	}
-	for _, i := range g.Linears() {
-		if linear, ok := g.Nodes[i].Op.(*graph.Linear); ok && rng.IntN(2) == 0 {
-			l.Targets = append(l.Targets, linear.Module)
+	if rng.IntN(2) == 0 {
+		l.LoRABias, l.Bias = false, adapt.BiasNone
+	}
+	experts := !l.LoRABias && l.Bias != adapt.BiasAll // which experts do not take
+	for _, n := range g.Nodes {
+		switch o := n.Op.(type) {
+		case *graph.Linear:
+			if rng.IntN(2) == 0 {
+				l.Targets = append(l.Targets, o.Module)
+			}
+		case *graph.ExpertLinear:
+			if experts && rng.IntN(2) == 0 {
+				l.Targets = append(l.Targets, o.Module)
+			}
 		}
 	}
 	if len(l.Targets) == 0 {
 		l.Targets = []string{"*"} // everything, the head too
+	}
+	if !experts && slices.Contains(g.Ops(), "expert_linear") {
+		l.Exclude = []string{"expert.*"}
 	}
 	return l
 }

@@ -157,6 +157,48 @@ func mixture() (*graph.Graph, error) {
 	return full(b)
 }
 
+// mixtral is the model of testdata/gen_experts.py: an adapter on its experts and
+// queries, its routers trained.
+func mixtral() (*graph.Graph, error) {
+	const hidden, heads, width, inner, experts = 6, 2, 4, 5, 4
+	b := graph.New("Mixtral")
+	x := b.Embed("model.embed_tokens.weight", vocabulary, hidden)
+	for i := range 2 {
+		b.Scope("model.layers.%d", i)
+		h := b.RMSNorm(x, "input_layernorm", 1e-5)
+		q := b.RoPE(b.Linear(h, "self_attn.q_proj", heads*width, graph.RoleAttnQ), "q", graph.RoPE{Heads: heads, Freq: freq})
+		k := b.RoPE(b.Linear(h, "self_attn.k_proj", width, graph.RoleAttnK), "k", graph.RoPE{Heads: 1, Freq: freq})
+		v := b.Linear(h, "self_attn.v_proj", width, graph.RoleAttnV)
+		y := b.Attention(q, k, v, "self_attn", graph.AttentionSpec{Heads: heads, KVHeads: 1, Scale: 0.5})
+		x = b.Add(x, b.Linear(y, "self_attn.o_proj", hidden, graph.RoleAttnO), "attn.residual")
+		h = b.RMSNorm(x, "post_attention_layernorm", 1e-5)
+		indices, weights := b.Route(b.Linear(h, "mlp.gate", experts, graph.RoleRouter, graph.Float32Out()), "mlp.route", graph.Route{
+			Experts: experts, TopK: 2, Bias: graph.NoParam, Groups: 1, Keep: 1, GroupTop: 1, Normalise: true, Factor: 1,
+		})
+		stack := func(name string, out, in int, role graph.Role) graph.ExpertLinear {
+			return graph.ExpertLinear{Weight: b.Param(name, []int{experts, out, in}, role), Bias: graph.NoParam, Experts: experts}
+		}
+		const up, down = "mlp.experts.gate_up_proj", "mlp.experts.down_proj"
+		parts := b.Split(b.ExpertLinear(h, indices, up, stack(up, 2*inner, hidden, graph.RoleExpertUp)), "mlp.split", 1, inner, inner)
+		y = b.ExpertLinear(b.Gated(parts[0], parts[1], "silu", "mlp.act"), indices, down, stack(down, hidden, inner, graph.RoleExpertDown))
+		x = b.Add(x, b.Combine(y, weights, "mlp.combine"), "mlp.residual")
+	}
+	b.Scope("")
+	b.Logits(b.Linear(b.RMSNorm(x, "model.norm", 1e-5), "lm_head", vocabulary, graph.RoleHead))
+	g, err := b.Graph()
+	if err != nil {
+		return nil, err
+	}
+	g, err = adapt.Apply(g, adapt.LoRA{Rank: 2, Alpha: 3, Targets: []string{"q_proj", "expert.*"}})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range g.Params {
+		p.Trainable = p.Trainable || p.Role == graph.RoleRouter
+	}
+	return g, nil
+}
+
 func full(b *graph.Builder) (*graph.Graph, error) {
 	g, err := b.Graph()
 	if err != nil {

@@ -56,7 +56,7 @@ func TestRecomputed(t *testing.T) {
 func TestPacking(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 66))
 	documents := 0
-	for i := range 60 {
+	for i := range 80 {
 		s := newSubject(t, graphtest.Random(rng, graphtest.Options{}))
 		packed := s.c.Batch
 		gradients, err := s.gradients(s.schedule)
