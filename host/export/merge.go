@@ -96,6 +96,9 @@ func (s MergeSpec) tensors() (out []merged, untied bool, err error) {
 	adapters := map[graph.ParamID]*graph.Adapter{}
 	var apart []merged // sides of ties that an adapter changes alone
 	for _, n := range s.Graph.Nodes {
+		if e, ok := n.Op.(*graph.ExpertLinear); ok && e.Adapter != nil {
+			return nil, false, fault.New(fault.Unsupported, "module %s: adapters on experts are not worked into weights; take the adapter as it is, which PEFT reads", e.Module)
+		}
 		l, ok := n.Op.(*graph.Linear)
 		if !ok || l.Adapter == nil {
 			continue
