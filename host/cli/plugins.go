@@ -18,13 +18,13 @@ import (
 func (a *app) pluginsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugins",
-		Short: "Install, list, check and begin plugins",
+		Short: "Install, list, check, begin and publish plugins",
 		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		a.pluginsInstallCommand(), a.pluginsListCommand(), a.pluginsUpdateCommand(), a.pluginsRemoveCommand(), a.pluginsVerifyCommand(),
-		a.pluginsCheckCommand(), a.pluginsNewCommand(),
+		a.pluginsCheckCommand(), a.pluginsNewCommand(), a.pluginsPackCommand(), a.pluginsKeygenCommand(),
 	)
 	return cmd
 }

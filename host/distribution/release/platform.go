@@ -15,7 +15,7 @@ type Platform string
 // Here is the platform of the running program.
 func Here() Platform { return Platform(runtime.GOOS + "_" + runtime.GOARCH) }
 
-var platformPattern = regexp.MustCompile(`^[a-z][a-z0-9]{1,15}_[a-z][a-z0-9]{1,15}$`)
+var platformPattern = regexp.MustCompile(`^[a-z][a-z0-9]{1,15}_[a-z0-9]{2,16}$`)
 
 // ParsePlatform reads a platform, in either of the two ways to write one: linux_amd64
 // and linux/amd64.

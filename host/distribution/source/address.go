@@ -34,7 +34,7 @@ type Address struct {
 const addressHint = "a source is ./a-folder, ./an-archive.tar.gz, https://host/path, file:///path, github.com/OWNER/NAME or oci://registry/repository"
 
 var (
-	githubPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}$`)
+	githubPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,38}/\.?[A-Za-z0-9_-][A-Za-z0-9._-]{0,98}$`)
 	repositoryPattern = regexp.MustCompile(`^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$`)
 )
 
