@@ -39,6 +39,7 @@ func TestStartFails(t *testing.T) {
 		{"logger-library", []string{"exited with status 127", "libmissing.so.1: cannot open shared object file"}},
 		{"logger-panics", []string{"exited with status 2", "panic: no licence"}},
 		{"logger-old", []string{"speaks version 0 of hone's protocol, this hone speaks 1"}},
+		{"logger-new", []string{"speaks version 2 of hone's protocol, this hone speaks 1"}},
 		{"logger-netrpc", []string{"unsupported plugin protocol"}},
 	}
 	for _, tt := range tests {

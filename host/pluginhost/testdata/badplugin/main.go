@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	goplugin "github.com/hashicorp/go-plugin"
-
 	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/logger"
 	"github.com/honeml/hone/sdk/model"
@@ -37,7 +35,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "waiting for a licence server")
 		forever()
 	case "logger-old":
-		serveOld()
+		serveVersions(plugin.Logger, otherLogger(name), 0)
+	case "logger-new":
+		serveVersions(plugin.Logger, otherLogger(name), plugin.ProtocolVersion+1)
+	case "logger-both":
+		serveVersions(plugin.Logger, otherLogger(name), plugin.ProtocolVersion, plugin.ProtocolVersion+1)
+	case "model-newer":
+		serveNewerModel(name)
 	case "logger-netrpc":
 		fmt.Println("1|1|unix|/nowhere") // as plugins of go-plugin's first protocol say it
 		forever()
@@ -60,18 +64,6 @@ func main() {
 	}
 	fmt.Fprintf(os.Stderr, "badplugin: what is %s?\n", name)
 	os.Exit(3)
-}
-
-// serveOld serves a version of the protocol that no host speaks any more.
-func serveOld() {
-	handshake := plugin.Handshake()
-	handshake.ProtocolVersion = 0
-	goplugin.Serve(&goplugin.ServeConfig{
-		HandshakeConfig:  handshake,
-		VersionedPlugins: map[int]goplugin.PluginSet{0: {string(plugin.Logger): logger.NewPlugin(&badLogger{})}},
-		GRPCServer:       goplugin.DefaultGRPCServer,
-	})
-	os.Exit(0)
 }
 
 // hold connects to a socket, and so lets whoever listens see this process end.
