@@ -28,8 +28,9 @@ import (
 // Plugins finds the model plugin that answers for an architecture.
 type Plugins interface {
 	// Model starts the plugin that answers for the architecture that a
-	// configuration names or, with gguf, for general.architecture. The error says
-	// what was looked for and what is installed. release ends the use.
+	// configuration names or, with gguf, for general.architecture, after which
+	// model.WithExperts stands where the file has any. The error says what was looked
+	// for and what is installed. release ends the use.
 	Model(ctx context.Context, architecture string, gguf bool) (m model.Model, release func(), err error)
 }
 
@@ -56,7 +57,10 @@ type Model struct {
 	// the scaling that was asked for.
 	Configuration []byte
 	Graph         *graph.Graph
-	Checkpoint    *weights.Checkpoint
+	// Layout holds, by parameter, its source in a checkpoint of Hugging Face's, which a
+	// GGUF file, or one with scales, is not.
+	Layout     []*graph.Source
+	Checkpoint *weights.Checkpoint
 	// StoredType is the type of most of the weights: bfloat16, float32, q4_1, …
 	StoredType string
 }
@@ -114,7 +118,6 @@ func locate(req Request) (*Model, error) {
 }
 
 func (m *Model) open(ctx context.Context, req Request, plugins Plugins) error {
-	m.StoredType = storedType(m.Checkpoint)
 	if m.Checkpoint.GGUF() != nil {
 		return m.openGGUF(ctx, req, plugins)
 	}
@@ -158,6 +161,9 @@ func (m *Model) openGGUF(ctx context.Context, req Request, plugins Plugins) erro
 	name, err := file.String("general.architecture")
 	if err != nil {
 		return fault.New(fault.InvalidModel, "%s: %w", req.Source, err)
+	}
+	if n, err := file.Value(name + ".expert_count"); err == nil && widen(n) != uint64(0) {
+		name += model.WithExperts
 	}
 	plugin, release, err := plugins.Model(ctx, name, true)
 	if err != nil {
@@ -245,10 +251,17 @@ func (m *Model) build(ctx context.Context, req Request, plugin model.Model, rena
 		if err != nil {
 			return fmt.Errorf("model %s: %w", req.Source, err)
 		}
+		m.Layout = make([]*graph.Source, len(g.Params))
+		for i, p := range g.Params {
+			m.Layout[i] = p.Source
+		}
 		if renamed != nil {
 			if g, err = rename(g, renamed); err != nil {
 				return fmt.Errorf("model %s: %w", req.Source, err)
 			}
+		}
+		if g, err = scaled(g, m.Configuration); err != nil {
+			return fmt.Errorf("model %s: %w", req.Source, err)
 		}
 		m.Graph = g
 		if req.Scaling != nil && g.Notes[rope.TypeNote] != req.Scaling.Kind {
@@ -258,7 +271,8 @@ func (m *Model) build(ctx context.Context, req Request, plugin model.Model, rena
 			return fmt.Errorf("model %s: %w", req.Source, err)
 		}
 		if ask.Untied || !m.tieBroken() {
-			return nil
+			m.StoredType, err = storedType(m)
+			return err
 		}
 		// Both sides of a tie are there and differ: they are two parameters.
 		ask.Untied = true
@@ -369,18 +383,26 @@ func differ(a, b *weights.Tensor) bool {
 	return err == nil && !same
 }
 
-// storedType is the type that most of the elements have.
-func storedType(c *weights.Checkpoint) string {
+// storedType is the type that most of the elements of the Graph's parameters have, or
+// that they can be held in without loss.
+func storedType(m *Model) (string, error) {
 	count := map[string]int{}
 	most := ""
-	for t := range c.Tensors() {
-		name := typeName(t.DType.String())
-		count[name] += t.Elements()
+	for _, p := range m.Graph.Params {
+		if p.Source == nil {
+			continue
+		}
+		array, err := weights.Resolve(m.Checkpoint, p.Source)
+		if err != nil {
+			return "", fault.New(fault.BadWeights, "parameter %q: %w", p.Name, err)
+		}
+		name := typeName(array.DType().String())
+		count[name] += p.Elements()
 		if most == "" || count[name] > count[most] {
 			most = name
 		}
 	}
-	return most
+	return most, nil
 }
 
 // typeName is how run files call a type of weight files.

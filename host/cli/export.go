@@ -134,7 +134,7 @@ func (a *app) merge(ctx context.Context, t *trained, m *basemodel.Model, o expor
 	defer display.Close()
 	return rundir.WriteDir(o.out, func(folder string) error {
 		untied, err := export.Merge(ctx, export.MergeSpec{
-			Graph: g, Checkpoint: m.Checkpoint, Trained: values, Folder: folder, ShardBytes: o.shardBytes, DType: dt,
+			Graph: g, Layout: m.Layout, Checkpoint: m.Checkpoint, Trained: values, Folder: folder, ShardBytes: o.shardBytes, DType: dt,
 			Progress: func(done, total int64) {
 				display.Emit(ui.Event{Kind: ui.Progress, Message: "merging", Done: done, Total: total})
 			},

@@ -17,12 +17,15 @@ import (
 // A MergeSpec says what is merged into what.
 type MergeSpec struct {
 	Graph      *graph.Graph        // with the adapter, sources as the checkpoint has them
+	Layout     []*graph.Source     // by parameter, how a checkpoint to write holds it; none: as Graph says
 	Checkpoint *weights.Checkpoint // of the base model
 	Trained    *weights.Checkpoint // what the run saved; nil: nothing
 	Folder     string              // where the model is written
 	ShardBytes int64               // the most a file holds; 0: safetensors.DefaultShardBytes
 	DType      weights.DType       // dtype.Unknown: as the base holds each tensor, quantised ones as float32
 	Progress   func(done, total int64)
+
+	last *held // of parts being written
 }
 
 // A tensor of the merged model.
@@ -33,6 +36,7 @@ type merged struct {
 	adapter *graph.Adapter // added to it, or nil
 	dtype   weights.DType
 	array   *weights.Array // the base's values
+	part    *graph.Source  // the tensor as an expression over the parameter; nil: it is the parameter
 }
 
 func (t merged) elements() int64 {
@@ -48,6 +52,7 @@ func (t merged) elements() int64 {
 // whether a tie had to be broken because only one side of it was trained: the
 // configuration has to say so.
 func Merge(ctx context.Context, s MergeSpec) (untied bool, err error) {
+	s.last = &held{}
 	tensors, untied, err := s.tensors()
 	if err != nil {
 		return false, err
@@ -97,7 +102,7 @@ func (s MergeSpec) tensors() (out []merged, untied bool, err error) {
 	var apart []merged // sides of ties that an adapter changes alone
 	for _, n := range s.Graph.Nodes {
 		if e, ok := n.Op.(*graph.ExpertLinear); ok && e.Adapter != nil {
-			return nil, false, fault.New(fault.Unsupported, "module %s: adapters on experts are not worked into weights; take the adapter as it is, which PEFT reads", e.Module)
+			adapters[e.Weight] = e.Adapter
 		}
 		l, ok := n.Op.(*graph.Linear)
 		if !ok || l.Adapter == nil {
@@ -115,7 +120,7 @@ func (s MergeSpec) tensors() (out []merged, untied bool, err error) {
 	}
 	for _, p := range s.Graph.Params {
 		if p.Adapter == "" {
-			out = append(out, merged{name: p.Name, param: p, adapter: adapters[p.ID]})
+			out = append(out, s.stored(p, adapters[p.ID])...)
 		}
 	}
 	out = append(out, apart...)
@@ -165,6 +170,9 @@ func (s MergeSpec) resolve(t *merged) error {
 		return fault.New(fault.BadWeights, "parameter %q: %w", t.param.Name, err)
 	}
 	t.array, t.shape, t.dtype = array, t.param.Shape, s.typeOf(array)
+	if t.part != nil {
+		return s.resolvePart(t)
+	}
 	// A tensor that the Graph only reshapes keeps the checkpoint's shape.
 	if base, ok := s.Checkpoint.Lookup(t.name); ok && base.Elements() == t.param.Elements() {
 		t.shape = base.Shape
@@ -187,8 +195,11 @@ func (s MergeSpec) typeOf(array *weights.Array) weights.DType {
 const mergeRows = 256
 
 func (s MergeSpec) write(out *tensorfile.TensorWriter, t merged) error {
-	if t.param == nil {
+	switch {
+	case t.param == nil:
 		return s.copyOther(out, t)
+	case t.part != nil:
+		return s.writePart(out, t)
 	}
 	trained, err := s.trained(t.param)
 	if err != nil {

@@ -86,8 +86,21 @@ func (c *Catalog) ModelFor(ctx context.Context, architectures ...string) (ModelP
 	})
 }
 
-// ModelForGGUF is the same for general.architecture of a GGUF file, such as llama.
+// ModelForGGUF is the same for general.architecture of a GGUF file, such as llama. Of a
+// file with experts, [model.WithExperts] follows the name; where no plugin answers for
+// these in particular, the one for all files of the architecture does.
 func (c *Catalog) ModelForGGUF(ctx context.Context, architecture string) (ModelPlugin, error) {
+	if all, mixed := strings.CutSuffix(architecture, model.WithExperts); mixed {
+		found, err := c.modelForGGUF(ctx, architecture)
+		if none := (*NoModelError)(nil); !errors.As(err, &none) {
+			return found, err
+		}
+		architecture = all
+	}
+	return c.modelForGGUF(ctx, architecture)
+}
+
+func (c *Catalog) modelForGGUF(ctx context.Context, architecture string) (ModelPlugin, error) {
 	return c.modelFor(ctx, architecture, func(d *model.Description) bool {
 		return slices.Contains(d.GGUFArchitectures, architecture)
 	})

@@ -73,6 +73,9 @@ func (b *Builder) Graph() (*Graph, error) {
 	return b.g, nil
 }
 
+// Path is a name under the current scope, as sources need it.
+func (b *Builder) Path(name string) string { return b.path(name) }
+
 // path is a name under the current scope.
 func (b *Builder) path(name string) string {
 	if b.scope == "" || name == "" {

@@ -32,6 +32,15 @@ const (
 	// SourceMean is Rows equal rows, each the mean over the argument's first
 	// dimension, rounded to the type of the tensor that it is made of.
 	SourceMean SourceOp = "mean"
+	// SourceScale multiplies each block of a matrix, of Dims rows and columns, by a
+	// number of its own: Args are the matrix and the matrix of these numbers. At the
+	// lower and right edges blocks may be smaller.
+	SourceScale SourceOp = "scale"
+	// SourceMXFP4 unpacks numbers of 4 bits, e2m1, of which 32 neighbours share a power of
+	// two, e8m0 (Open Compute Project, 2023): Args are their blocks, bytes [… n 16] with
+	// two numbers each, the lower bits first, and the exponents, bytes [… n]; the result is
+	// [… 32·n].
+	SourceMXFP4 SourceOp = "mxfp4"
 	// SourceElse is the first of Args whose tensors the checkpoint holds.
 	SourceElse SourceOp = "else"
 )
@@ -41,9 +50,10 @@ const (
 // renamed tensors are all sources, so that no loader knows an architecture.
 //
 // Build one with [FromTensor], [Source.Slice], [ConcatSources], [StackSources], [Source.Permute],
-// [Source.Reshape], [Source.Plus], [Source.Mean] and [Source.Else]. Shapes are row-major, as in
+// [Source.Reshape], [Source.Plus], [Source.Mean], [Source.Scaled], [MXFP4] and [Source.Else]. Shapes are row-major, as in
 // safetensors: a linear's weight is [out, in]. Quantised and half-precision
-// tensors are dequantised by the tensor itself, not by the expression.
+// tensors are dequantised by the tensor itself, unless their scales are a tensor of
+// their own.
 type Source struct {
 	Op    SourceOp
 	Names []string  // SourceTensor
@@ -52,7 +62,7 @@ type Source struct {
 
 	Start, Stop, Step int // SourceSlice
 
-	Dims []int   // SourcePermute, SourceReshape
+	Dims []int   // SourcePermute, SourceReshape, SourceScale
 	Add  float32 // SourceAdd
 	Rows int     // SourceMean
 }
@@ -96,6 +106,16 @@ func (s *Source) Plus(c float32) *Source {
 // Mean is so many equal rows, each the mean over the first dimension of s.
 func (s *Source) Mean(rows int) *Source {
 	return &Source{Op: SourceMean, Args: []*Source{s}, Rows: rows}
+}
+
+// Scaled multiplies each block of rows by cols elements of s by a number of its own.
+func (s *Source) Scaled(by *Source, rows, cols int) *Source {
+	return &Source{Op: SourceScale, Args: []*Source{s, by}, Dims: []int{rows, cols}}
+}
+
+// MXFP4 unpacks numbers of 4 bits that share exponents; see [SourceMXFP4].
+func MXFP4(blocks, exponents *Source) *Source {
+	return &Source{Op: SourceMXFP4, Args: []*Source{blocks, exponents}}
 }
 
 // Else is s where the checkpoint holds the tensors of s, other where it does not.
@@ -168,6 +188,10 @@ func (s *Source) validate(depth int) error {
 		if len(s.Args) != 1 {
 			return fmt.Errorf("source: %s of %d operands", s.Op, len(s.Args))
 		}
+	case SourceScale, SourceMXFP4:
+		if len(s.Args) != 2 {
+			return fmt.Errorf("source: %s of %d operands", s.Op, len(s.Args))
+		}
 	case SourceConcat, SourceStack, SourceElse:
 		if len(s.Args) == 0 {
 			return fmt.Errorf("source: %s of no operands", s.Op)
@@ -201,7 +225,7 @@ func (s *Source) String() string {
 		return fmt.Sprintf("slice(%s, %d, %d:%d:%d)", joined, s.Dim, s.Start, s.Stop, s.Step)
 	case SourceConcat, SourceStack:
 		return fmt.Sprintf("%s(%d, %s)", s.Op, s.Dim, joined)
-	case SourcePermute, SourceReshape:
+	case SourcePermute, SourceReshape, SourceScale:
 		dims := make([]string, len(s.Dims))
 		for i, d := range s.Dims {
 			dims[i] = strconv.Itoa(d)

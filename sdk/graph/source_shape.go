@@ -47,6 +47,10 @@ func (s *Source) Shape(lookup func(name string) ([]int, bool)) ([]int, error) {
 }
 
 func (s *Source) resultShape(args [][]int) ([]int, error) {
+	switch s.Op {
+	case SourceScale, SourceMXFP4:
+		return s.scaledShape(args)
+	}
 	if len(args) == 0 || (len(args) != 1 && s.Op != SourceConcat && s.Op != SourceStack) {
 		return nil, fmt.Errorf("%s of %d operands", s.Op, len(args))
 	}
@@ -129,6 +133,39 @@ func (s *Source) resultShape(args [][]int) ([]int, error) {
 	}
 	return nil, fmt.Errorf("unknown operation %q", s.Op)
 }
+
+// scaledShape is the shape of what has scales of its own.
+func (s *Source) scaledShape(args [][]int) ([]int, error) {
+	if len(args) != 2 {
+		return nil, fmt.Errorf("%s of %d operands", s.Op, len(args))
+	}
+	values, scales := args[0], args[1]
+	if s.Op == SourceMXFP4 {
+		n := len(values) - 1
+		if n < 1 || values[n] != 16 || !slices.Equal(values[:n], scales) {
+			return nil, fmt.Errorf("mxfp4 of blocks %v and exponents %v", values, scales)
+		}
+		out := slices.Clone(scales)
+		if out[n-1] > maxScaled/32 {
+			return nil, fmt.Errorf("mxfp4 of %d blocks a row", out[n-1])
+		}
+		out[n-1] *= 32
+		return out, nil
+	}
+	if len(values) != 2 || len(scales) != 2 || len(s.Dims) != 2 {
+		return nil, fmt.Errorf("scale of shapes %v and %v by blocks of %v", values, scales, s.Dims)
+	}
+	for d, size := range s.Dims {
+		if size < 1 || values[d] < 0 || values[d] > maxScaled || size > maxScaled || scales[d] != (values[d]+size-1)/size {
+			return nil, fmt.Errorf("scale of shapes %v and %v by blocks of %v", values, scales, s.Dims)
+		}
+	}
+	return slices.Clone(values), nil
+}
+
+// maxScaled bounds the dimensions of what has scales, so that sums and products of
+// them are numbers.
+const maxScaled = 1 << 40
 
 // elements is the number of elements of a shape, or -1 where a dimension is
 // negative or the product does not fit 62 bits.

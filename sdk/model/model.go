@@ -44,10 +44,15 @@ type Description struct {
 	Name              string   // the plugin's, such as llama
 	Version           string   // semantic version of the plugin
 	Architectures     []string // as in a configuration's "architectures": LlamaForCausalLM
-	GGUFArchitectures []string // as in general.architecture: llama
+	GGUFArchitectures []string // as in general.architecture: llama; see WithExperts
 	// Capabilities are the optional parts of the protocol that the plugin has.
 	Capabilities []string
 }
+
+// WithExperts, after a name among [Description.GGUFArchitectures], means those of the
+// architecture's files alone whose key expert_count is above 0. For these a plugin
+// that says so goes before one that answers for all files of the architecture.
+const WithExperts = "+experts"
 
 // A BuildRequest asks for a Graph.
 type BuildRequest struct {

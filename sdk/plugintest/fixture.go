@@ -1,7 +1,6 @@
 package plugintest
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -153,34 +152,21 @@ func (f *fixture) write(dir string) error {
 	return writeTensors(filepath.Join(f.peft, kernels.AdapterFile), saved)
 }
 
-// WriteCheckpoint makes the safetensors file that g's sources read, each of which is one
-// whole tensor, of values by parameter.
+// WriteCheckpoint makes the safetensors file that g's sources read, of values by
+// parameter.
 func WriteCheckpoint(path string, g *graph.Graph, values [][]float64) error {
 	var tensors []namedTensor
 	for _, p := range g.Params {
 		if p.Source == nil {
 			continue
 		}
-		name, shape, err := storedAs(p)
+		parts, err := storedAs(p, values[p.ID])
 		if err != nil {
 			return err
 		}
-		tensors = append(tensors, namedTensor{name, shape, values[p.ID]})
+		tensors = append(tensors, parts...)
 	}
 	return writeTensors(path, tensors)
-}
-
-// storedAs is how a checkpoint holds a parameter whose source is one whole tensor: the
-// weight of a convolution has a dimension of 1 in the middle there.
-func storedAs(p *graph.Param) (name string, shape []int, err error) {
-	s, shape := p.Source, p.Shape
-	if s.Op == graph.SourceReshape && p.Role == graph.RoleConv {
-		s, shape = s.Args[0], []int{p.Shape[0], 1, p.Shape[1]}
-	}
-	if s.Op != graph.SourceTensor {
-		return "", nil, fmt.Errorf("parameter %q: a source %s", p.Name, s.Op)
-	}
-	return s.Names[0], shape, nil
 }
 
 // A namedTensor is one that a file is to hold.

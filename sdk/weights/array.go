@@ -80,7 +80,8 @@ func (a *Array) Cols() int {
 
 // DType is the type in which the elements can be kept without loss and without
 // waste: the tensors' own where all have the same and Raw gives the bytes, or
-// where it is F16 or BF16 and values are only moved about; else F32.
+// where it is F16 or BF16, as which MXFP4 counts, and values are only moved about; else
+// F32.
 func (a *Array) DType() DType { return a.dtype }
 
 // Tensors are the tensors that are read, in the order in which the source
@@ -203,9 +204,9 @@ func (r *resolver) naturalDType(root node) DType {
 	if t, ok := raw(root); ok {
 		return t.DType
 	}
-	d := r.tensors[0].DType
-	for _, t := range r.tensors {
-		if t.DType != d {
+	d := r.types[0]
+	for _, t := range r.types {
+		if t != d {
 			return dtype.F32
 		}
 	}

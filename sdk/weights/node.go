@@ -3,6 +3,7 @@ package weights
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/honeml/hone/sdk/graph"
@@ -23,6 +24,7 @@ type node interface {
 type resolver struct {
 	checkpoint *Checkpoint
 	tensors    []*Tensor // those that are read, in order, each once
+	types      []DType   // of what is moved about: the types that hold it without loss
 	computes   bool      // values are changed, not only moved
 }
 
@@ -36,6 +38,9 @@ func (r *resolver) node(s *graph.Source) (node, error) {
 	shape, err := r.shape(s)
 	if err != nil {
 		return nil, err
+	}
+	if s.Op == graph.SourceMXFP4 {
+		return r.mxfp4(s, shape)
 	}
 	args := make([]node, len(s.Args))
 	for i, a := range s.Args {
@@ -57,6 +62,9 @@ func (r *resolver) node(s *graph.Source) (node, error) {
 		return &addNode{node: args[0], constant: s.Add}, nil
 	case graph.SourceMean:
 		return r.mean(args[0], shape, s), nil
+	case graph.SourceScale:
+		r.computes = true
+		return newScale(args[0], args[1], s.Dims), nil
 	default:
 		return nil, fmt.Errorf("source %s: unknown operation %q", brief(s), s.Op)
 	}
@@ -93,6 +101,7 @@ func (r *resolver) tensor(s *graph.Source) (node, error) {
 		if !seen {
 			r.tensors = append(r.tensors, t)
 		}
+		r.types = append(r.types, t.DType)
 		return tensorNode{t}, nil
 	}
 	return nil, &graph.MissingTensorError{Names: s.Names}
@@ -102,7 +111,7 @@ func (r *resolver) tensor(s *graph.Source) (node, error) {
 func (r *resolver) firstHeld(s *graph.Source) (node, error) {
 	var first error
 	for _, a := range s.Args {
-		trial := resolver{checkpoint: r.checkpoint, tensors: r.tensors[:len(r.tensors):len(r.tensors)], computes: r.computes}
+		trial := resolver{checkpoint: r.checkpoint, tensors: slices.Clip(r.tensors), types: slices.Clip(r.types), computes: r.computes}
 		n, err := trial.node(a)
 		if err == nil {
 			*r = trial

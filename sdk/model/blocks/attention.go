@@ -15,6 +15,7 @@ type AttentionSpec struct {
 	Scale    float64 // 0: 1/√width of a head
 	Cap      float64 // of the scores; 0: none
 	Norm     Norm    // of queries and keys, before they rotate; nil: none
+	Sinks    string  // name of the learned sinks, one a head; "": none
 	// Temper is an expression over the rotated queries q and the position pos that
 	// takes their place, such as q * 2; "": none.
 	Temper string
@@ -73,7 +74,7 @@ func (d Decoder) Attend(b *graph.Builder, q, k, v graph.ValueID, s AttentionSpec
 		s.Scale = 1 / math.Sqrt(float64(d.HeadWidth))
 	}
 	y := b.Attention(q, k, v, "self_attn", graph.AttentionSpec{
-		Heads: d.Heads, KVHeads: d.KVHeads, Scale: s.Scale, Window: s.Window, Cap: s.Cap,
+		Heads: d.Heads, KVHeads: d.KVHeads, Scale: s.Scale, Window: s.Window, Cap: s.Cap, Sinks: s.Sinks,
 	})
 	if s.Output == "" {
 		s.Output = "self_attn.o_proj"

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/honeml/hone/sdk/graph"
@@ -21,6 +22,11 @@ type Pair struct {
 	// Heads is, for queries and keys whose rows llama.cpp reorders into
 	// interleaved pairs, the number of heads; 0 for all others.
 	Heads int
+	// Experts is, for the linears of a layer's experts, how many these are: a file has
+	// one tensor of all, a checkpoint one for each, its number where Checkpoint has %d.
+	Experts int
+	// Whole says that the names are those of a tensor, not of a module.
+	Whole bool
 	// Plus is what a file's values are larger by: 1 for the norms of architectures
 	// that multiply by 1 + weight, which llama.cpp writes as that sum.
 	Plus float32
@@ -99,7 +105,7 @@ func (m Map) pairs() []Pair {
 	out := slices.Clone(m.Global)
 	for i := range m.Layers {
 		for _, p := range m.Layer {
-			p.Checkpoint = fmt.Sprintf("model.layers.%d.%s", i, p.Checkpoint)
+			p.Checkpoint = fmt.Sprintf("model.layers.%d.", i) + p.Checkpoint
 			p.GGUF = fmt.Sprintf("blk.%d.%s", i, p.GGUF)
 			out = append(out, p)
 		}
@@ -107,19 +113,34 @@ func (m Map) pairs() []Pair {
 	return out
 }
 
-var endings = []string{".weight", ".bias"}
+// endings are what the names of the pair's tensors end in.
+func (p Pair) endings() []string {
+	if p.Whole {
+		return []string{""}
+	}
+	return []string{".weight", ".bias"}
+}
+
+// expert is the name in a checkpoint of the tensor of one expert.
+func (p Pair) expert(number int, ending string) string {
+	return strings.Replace(p.Checkpoint, "%d", strconv.Itoa(number), 1) + ending
+}
 
 // FromGGUF maps each checkpoint tensor to an expression over the tensors of a
 // file, given their row-major shapes.
 func (m Map) FromGGUF(tensors map[string][]int) map[string]*graph.Source {
 	out := map[string]*graph.Source{}
 	for _, p := range m.pairs() {
-		for _, ending := range endings {
+		for _, ending := range p.endings() {
 			shape, ok := tensors[p.GGUF+ending]
 			if !ok {
 				continue
 			}
 			source := graph.FromTensor(p.GGUF + ending)
+			if p.Experts > 0 {
+				p.unstack(out, source, shape, ending)
+				continue
+			}
 			if p.Heads > 0 {
 				source = halves(source, shape, p.Heads)
 			}
@@ -141,12 +162,15 @@ func (m Map) ToGGUF(has []string, shape func(name string) []int) []model.GGUFTen
 	}
 	var out []model.GGUFTensor
 	for _, p := range m.pairs() {
-		for _, ending := range endings {
-			name := p.Checkpoint + ending
+		for _, ending := range p.endings() {
+			name := p.expert(0, ending)
 			if !have[name] {
 				continue
 			}
 			source := graph.FromTensor(name)
+			if p.Experts > 0 {
+				source = p.stack(ending)
+			}
 			if p.Heads > 0 {
 				source = interleave(source, shape(name), p.Heads)
 			}
@@ -157,6 +181,26 @@ func (m Map) ToGGUF(has []string, shape func(name string) []int) []model.GGUFTen
 		}
 	}
 	return out
+}
+
+// unstack maps the tensor of each expert to its part of s, of which all have one
+// shape.
+func (p Pair) unstack(out map[string]*graph.Source, s *graph.Source, shape []int, ending string) {
+	if len(shape) < 2 || shape[0] != p.Experts {
+		return // the Graph will miss them
+	}
+	for e := range p.Experts {
+		out[p.expert(e, ending)] = s.Slice(0, e, e+1, 1).Reshape(shape[1:]...)
+	}
+}
+
+// stack undoes unstack.
+func (p Pair) stack(ending string) *graph.Source {
+	all := make([]*graph.Source, p.Experts)
+	for e := range all {
+		all[e] = graph.FromTensor(p.expert(e, ending))
+	}
+	return graph.StackSources(0, all...)
 }
 
 // interleave reorders each head's rows from two halves into pairs: new row 2j is

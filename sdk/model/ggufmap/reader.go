@@ -89,6 +89,19 @@ func (r *Reader) String(key, absent string) string {
 	}
 }
 
+// Bool is the boolean key.
+func (r *Reader) Bool(key string, absent bool) bool {
+	switch v := r.metadata[r.architecture+"."+key].(type) {
+	case nil:
+		return absent
+	case bool:
+		return v
+	default:
+		r.fail(key, "is %T, not true or false", v)
+		return absent
+	}
+}
+
 // Bools is the list of booleans key; nil where it is absent or something else, such
 // as the period that may stand in its place.
 func (r *Reader) Bools(key string) []bool {

@@ -66,6 +66,13 @@ func (c *Config) Null(key string) bool {
 	return ok && string(v) == "null"
 }
 
+// Default gives key a value, in JSON, where it is absent or null.
+func (c *Config) Default(key, value string) {
+	if !c.Has(key) {
+		c.values[key] = json.RawMessage(value)
+	}
+}
+
 // IsString reports whether key is a string, of keys that hold one or something else.
 func (c *Config) IsString(key string) bool { return strings.HasPrefix(string(c.values[key]), `"`) }
 

@@ -19,7 +19,7 @@ func (s Settings) GGUF(keys map[string]any) ([]float32, error) {
 		keys["rope.scaling.type"], keys["rope.scaling.factor"] = "yarn", float32(s.factor)
 		keys["rope.scaling.original_context_length"] = uint32(s.original)
 		keys["rope.scaling.yarn_beta_fast"], keys["rope.scaling.yarn_beta_slow"] = float32(s.fast), float32(s.slow)
-		if !s.truncate {
+		if s.Exact {
 			return nil, fault.New(fault.Unsupported, "rope type yarn without truncate has no place in a GGUF file: llama.cpp always truncates")
 		}
 		// llama.cpp multiplies its own factor, which follows from the scaling, by
@@ -36,6 +36,21 @@ func (s Settings) GGUF(keys map[string]any) ([]float32, error) {
 		}
 	}
 	return nil, fault.New(fault.Unsupported, "rope type %q has no place in a GGUF file of this architecture", s.Kind)
+}
+
+// GGUFScores is [Settings.GGUF] for architectures of whose files llama.cpp takes yarn's
+// factor on scores ([Settings.Scores]), and none on cosines and sines.
+func (s Settings) GGUFScores(keys map[string]any) ([]float32, error) {
+	factors, err := s.GGUF(keys)
+	if err != nil || s.Kind != "yarn" {
+		return factors, err
+	}
+	if s.yarnAttention() != 1 {
+		return nil, fault.New(fault.Unsupported, "rope type yarn with another mscale than mscale_all_dim has no place in a GGUF file of this architecture: llama.cpp multiplies neither cosines nor sines")
+	}
+	delete(keys, "rope.scaling.attn_factor")
+	keys["rope.scaling.yarn_log_multiplier"] = float32(0.1 * s.mscaleAll)
+	return factors, nil
 }
 
 // The names of the tensors that hold a divisor for each frequency, for documents

@@ -22,6 +22,7 @@ type Settings struct {
 	Theta  float64 // base of the frequencies
 	Width  int     // rotated columns of a head
 	Length int     // max_position_embeddings: the length that the model was made for
+	Exact  bool    // yarn's borders are not rounded to whole pairs: truncate is false
 
 	factor      float64
 	original    int // length before stretching
@@ -30,7 +31,6 @@ type Settings struct {
 	attention   float64 // attention_factor; 0: by the kind's own rule
 	mscale      float64
 	mscaleAll   float64
-	truncate    bool
 	short, long []float64
 }
 
@@ -129,7 +129,7 @@ func (s *Settings) readScaling(c, p *hfconfig.Config) {
 		s.fast, s.slow = p.Positive("beta_fast", 32), p.Positive("beta_slow", 1)
 		s.attention = attentionFactor(p)
 		s.mscale, s.mscaleAll = p.Float("mscale", 0), p.Float("mscale_all_dim", 0)
-		s.truncate = p.Bool("truncate", true)
+		s.Exact = !p.Bool("truncate", true)
 		if s.Theta <= 1 {
 			c.Failf("rope_theta", "%v is not above 1, rope type %q needs that", s.Theta, s.Kind)
 		}
@@ -277,7 +277,7 @@ func (s Settings) yarn() []float32 {
 		return width * math.Log(float64(s.original)/(n*2*math.Pi)) / (2 * math.Log(s.Theta))
 	}
 	low, high := turning(s.fast), turning(s.slow)
-	if s.truncate {
+	if !s.Exact {
 		low, high = math.Floor(low), math.Ceil(high)
 	}
 	low, high = math.Max(low, 0), math.Min(high, width-1)
@@ -299,6 +299,16 @@ func (s Settings) yarnAttention() float64 {
 		return s.temperature(s.mscale) / s.temperature(s.mscaleAll)
 	}
 	return s.temperature(1)
+}
+
+// Scores is the factor on attention's scores that architectures with yarn's key
+// mscale_all_dim take beside that on cosines and sines (DeepSeek-AI, 2024).
+func (s Settings) Scores() float64 {
+	if s.mscaleAll == 0 {
+		return 1
+	}
+	m := s.temperature(s.mscaleAll)
+	return m * m
 }
 
 // temperature is yarn's rule for the factor on cosines and sines, m times as

@@ -36,14 +36,21 @@ def fill(model, seed, spread=1.1):
     with torch.no_grad():
         for name, p in model.named_parameters():
             noise = torch.randn(p.shape, generator=generator)
-            if p.dim() >= 2 and "norm" not in name:
+            if p.dim() == 3:  # of experts; gpt-oss has them transposed
+                p.copy_(noise * spread / math.sqrt(p.shape[1 if model.config.model_type == "gpt_oss" else 2]))
+            elif p.dim() >= 2 and "bias" in name:  # of experts
+                p.copy_(0.3 * noise)
+            elif p.dim() >= 2 and "norm" not in name:
                 p.copy_(noise * (0.3 if "embed" in name else spread / math.sqrt(p[0].numel())))
             elif name.endswith("bias"):
                 p.copy_(0.3 * noise)
             elif "gemma" in model.config.model_type:  # norms that multiply by 1 + weight
                 p.copy_(0.2 * noise)
-            else:  # norms
+            else:  # norms, sinks
                 p.copy_(1 + 0.2 * noise)
+        for name, b in model.named_buffers():
+            if name.endswith("e_score_correction_bias"):
+                b.copy_(0.2 * torch.randn(b.shape, generator=generator))
     return model.eval()
 
 

@@ -1,6 +1,9 @@
 package quant
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // The types whose blocks hold 32 elements. With 4 and 5 bits, byte j of qs holds
 // element j in its low nibble and element j+16 in its high one. The loops take
@@ -81,4 +84,24 @@ func blocksQ8_0(dst []float32, src []byte) {
 			out[6], out[7] = d*codesInt8[byte(q>>48)], d*codesInt8[byte(q>>56)]
 		}
 	}
+}
+
+// blocksMXFP4: e8m0 scale, qs [16], nibbles as Q4_0's; x = 2^(scale−127)·e2m1(q) (Open
+// Compute Project, 2023).
+func blocksMXFP4(dst []float32, src []byte) {
+	for ; len(src) >= 17 && len(dst) >= 32; dst, src = dst[32:], src[17:] {
+		d := halfPower(src[0])
+		for j, q := range src[1:17] {
+			dst[j], dst[j+16] = d*codesE2M1[q&15], d*codesE2M1[q>>4]
+		}
+	}
+}
+
+// halfPower is half of the power of two that an e8m0 scale means, which float32 can
+// hold for every scale; 255, which means a NaN, counts as 2^128.
+func halfPower(scale byte) float32 {
+	if scale < 2 {
+		return math.Float32frombits(0x00200000 << scale)
+	}
+	return math.Float32frombits(uint32(scale-1) << 23)
 }

@@ -8,6 +8,8 @@ var (
 	codesOff16 = codesFrom[[32]float32](16) // Q5_0
 	codesOff32 = codesFrom[[64]float32](32) // Q6_K
 	codesInt8  = int8Codes()                // Q8_0, by the byte
+	// MXFP4: twice the e2m1 values.
+	codesE2M1 = [16]float32{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}
 )
 
 // codesFrom lists 0−offset, 1−offset, …

@@ -55,6 +55,8 @@ func blocksOf(d dtype.DType) func(dst []float32, src []byte) {
 		return blocksQ5_1
 	case dtype.Q8_0:
 		return blocksQ8_0
+	case dtype.MXFP4:
+		return blocksMXFP4
 	case dtype.Q4_K:
 		return blocksQ4_K
 	case dtype.Q5_K:

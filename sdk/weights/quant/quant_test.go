@@ -13,6 +13,7 @@ import (
 
 var supported = []dtype.DType{
 	dtype.Q4_0, dtype.Q4_1, dtype.Q5_0, dtype.Q5_1, dtype.Q8_0, dtype.Q4_K, dtype.Q5_K, dtype.Q6_K,
+	dtype.MXFP4,
 }
 
 // TestEqualsPython compares every bit with what the Python package gguf gives;

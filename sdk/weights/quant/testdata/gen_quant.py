@@ -48,4 +48,10 @@ for qtype, (extreme, ordinary, fields) in PLAN.items():
     tensors[f"{qtype.name}.blocks"] = blocks.reshape(-1)
     tensors[f"{qtype.name}.values"] = values
 
+# MXFP4 has a byte for a scale: each of 256 once.
+blocks = rng.integers(0, 256, (256, 17), dtype=np.uint8)
+blocks[:, 0] = np.arange(256)
+tensors["MXFP4.blocks"] = blocks.reshape(-1)
+tensors["MXFP4.values"] = gguf.quants.dequantize(blocks, T.MXFP4).astype(np.float32).reshape(-1)
+
 save_file(tensors, pathlib.Path(__file__).parent / "quant.safetensors")
