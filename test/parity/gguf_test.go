@@ -50,6 +50,10 @@ var ggufCases = map[string]struct{ from, to string }{
 	"lfm2":       {},
 	"ministral":  {`"sliding_attention"`, `"full_attention"`},
 	"ministral3": {},
+	"qwen3moe":   {},
+	"mixtral":    {`"sliding_window": 5`, `"sliding_window": null`},
+	"gpt-oss":    {`"swiglu_limit": 1.5`, `"swiglu_limit": 7.0`},
+	"deepseek":   {},
 }
 
 // TestGGUF writes checkpoints as GGUF files, as the model plugin says that they
@@ -166,7 +170,9 @@ func TestGGUFCannotSay(t *testing.T) {
 	for name, want := range map[string]string{
 		"cohere":  "use_qk_norm: llama.cpp reads norms of queries and keys of models of 64 layers or more alone, this one has 2",
 		"dynamic": `rope type "dynamic" has no place in a GGUF file of this architecture`,
-		"bias":    "hidden_act: a GGUF file of this architecture cannot say that the activation is gelu: it would be read as silu",
+		"qwen3moe-mixed": "norm_topk_prob: a GGUF file of this architecture cannot say that the weights of experts are left as they are: " +
+			"llama.cpp makes them add up to 1",
+		"bias": "hidden_act: a GGUF file of this architecture cannot say that the activation is gelu: it would be read as silu",
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := readGolden(t, name)
@@ -199,7 +205,7 @@ func TestGGUFInPython(t *testing.T) {
 		WantLogProbs []float64         `json:"want_log_probs"`
 	}
 	var requests []request
-	var downs [][]int // the shapes of the second layers' last linears
+	var downs []*graph.Param // the weights of the second layers' last linears
 	for _, test := range readInPython {
 		g := readGolden(t, test.name)
 		dir := g.checkpoint(t, "config.json")
@@ -209,8 +215,10 @@ func TestGGUFInPython(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "model.gguf")
 		m := open(t, dir, g.MaxLength)
 		writeGGUF(t, m, path)
-		notDown := func(p *graph.Param) bool { return p.Role != graph.RoleMLPDown || len(p.Shape) != 2 }
-		downs = append(downs, slices.DeleteFunc(slices.Clone(m.Graph.Params), notDown)[1].Shape)
+		notDown := func(p *graph.Param) bool {
+			return p.Role != graph.RoleExpertDown && (p.Role != graph.RoleMLPDown || len(p.Shape) != 2)
+		}
+		downs = append(downs, slices.DeleteFunc(slices.Clone(m.Graph.Params), notDown)[1])
 		requests = append(requests, request{path, dir, test.partly, g.MaxLength, g.Probes})
 	}
 	var answers []answer
@@ -230,8 +238,12 @@ func TestGGUFInPython(t *testing.T) {
 					t.Errorf("%s is %q, want %s", key, a.Keys[key], want)
 				}
 			}
-			if got, want := a.Tensors["blk.1.ffn_down.weight"], downs[i]; !slices.Equal(got, want) {
-				t.Errorf("blk.1.ffn_down.weight has shape %v, want %v", got, want)
+			down := "blk.1.ffn_down.weight"
+			if downs[i].Role == graph.RoleExpertDown {
+				down = "blk.1.ffn_down_exps.weight"
+			}
+			if got, want := a.Tensors[down], downs[i].Shape; !slices.Equal(got, want) {
+				t.Errorf("%s has shape %v, want %v", down, got, want)
 			}
 		})
 	}
@@ -248,6 +260,7 @@ var readInPython = []struct {
 	{"full-tied", "llama", false},
 	{"qwen2", "qwen2", false},
 	{"qwen3", "qwen3", true},
+	{"qwen3moe", "qwen3moe", true},
 	{"gemma2", "gemma2", true},
 	{"gemma3", "gemma3", true},
 	{"phi3", "phi3", true},
@@ -284,7 +297,7 @@ func TestGGUFNames(t *testing.T) {
 			got := map[string]string{}
 			for _, tensor := range answer.Tensors {
 				if tensor.Source != nil {
-					got[tensor.Source.Tensors()[0]] = tensor.Name
+					got[tensor.Name] = tensor.Source.Tensors()[0]
 				}
 			}
 			if answer.Architecture != w.Architecture || !maps.Equal(got, w.Tensors) {

@@ -12,10 +12,12 @@ import (
 
 // mergedCases are merged into models of their own: adapters of each kind, trained
 // biases, tied and untied full parameters, a checkpoint in shards, fused linears,
-// weights of norms for each head, convolutions, a part of a model that reads images too.
+// weights of norms for each head, convolutions, a part of a model that reads images too, experts one by one
+// and transposed.
 var mergedCases = []string{
 	"llama", "rslora", "targets", "patterns", "layers", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied", "phi4", "gemma3", "cohere", "lfm2",
 	"gemma3-images",
+	"qwen3moe-mixed", "mixtral", "gpt-oss", "deepseek",
 }
 
 // merge writes what was trained into the case's base model, in a folder of its own.
@@ -30,7 +32,7 @@ func merge(t *testing.T, g *golden, r result) string {
 	defer trained.Close()
 	folder := t.TempDir()
 	untied, err := export.Merge(t.Context(), export.MergeSpec{
-		Graph: r.graph, Checkpoint: m.Checkpoint, Trained: trained, Folder: folder, DType: dtype.F32,
+		Graph: r.graph, Layout: m.Layout, Checkpoint: m.Checkpoint, Trained: trained, Folder: folder, DType: dtype.F32,
 	})
 	if err != nil {
 		t.Fatal(err)

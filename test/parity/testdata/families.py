@@ -89,6 +89,48 @@ FAMILIES = {
         }},
         "vision_config": {**VISION, "model_type": "pixtral"}, "tie_word_embeddings": False,
     }),
+    "qwen3moe": ("qwen3_moe", {
+        "head_dim": 12, "num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 12, "norm_topk_prob": True,
+    }),
+    "mixtral": ("mixtral", {"num_local_experts": 4, "num_experts_per_tok": 2, "intermediate_size": 20, "sliding_window": 5}),
+    # Numbers that gates and ups reach.
+    "gpt-oss": ("gpt_oss", {
+        "head_dim": 8, "num_local_experts": 5, "num_experts_per_tok": 2, "intermediate_size": 12, "sliding_window": 5,
+        "swiglu_limit": 1.5, "rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 150000.0, "factor": 4.0, "truncate": False, "original_max_position_embeddings": 16,
+            "beta_fast": 32.0, "beta_slow": 1.0,
+        },
+    }),
+    # The first of three layers without experts; two of four groups of two experts stand for choice.
+    "deepseek": ("deepseek_v3", {
+        "num_hidden_layers": 3, "num_key_value_heads": 4, "first_k_dense_replace": 1, "q_lora_rank": 12, "kv_lora_rank": 10,
+        "qk_nope_head_dim": 6, "qk_rope_head_dim": 4, "v_head_dim": 7, "n_routed_experts": 8, "num_experts_per_tok": 3, "n_group": 4,
+        "topk_group": 2, "moe_intermediate_size": 9, "n_shared_experts": 2, "rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 32.0,
+            "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0,
+        },
+    }),
+    # Queries that are not compressed, halves that rotate, biases, weights that do not add up to 1.
+    "deepseek-plain": ("deepseek_v3", {
+        "num_key_value_heads": 4, "first_k_dense_replace": 0, "q_lora_rank": None, "kv_lora_rank": 10, "qk_nope_head_dim": 6,
+        "qk_rope_head_dim": 4, "v_head_dim": 7, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1,
+        "moe_intermediate_size": 9, "n_shared_experts": 1, "rope_interleave": False, "attention_bias": True, "norm_topk_prob": False,
+        "tie_word_embeddings": True,
+    }),
+    # The first of two layers without experts, weights that do not add up to 1.
+    "qwen3moe-mixed": ("qwen3_moe", {
+        "head_dim": 12, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 12, "norm_topk_prob": False,
+        "mlp_only_layers": [0],
+    }),
+}
+
+# The linears that get an adapter, where these are not all. In models with experts PEFT
+# takes a linear of the name gate_proj, up_proj or down_proj for one of the experts'.
+ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
+LATENT = ["kv_a_proj_with_mqa", "kv_b_proj", "o_proj"]
+TARGETS = {
+    "qwen3moe": ATTENTION, "qwen3moe-mixed": ATTENTION, "mixtral": ATTENTION, "gpt-oss": ATTENTION,
+    "deepseek": ["q_a_proj", "q_b_proj", *LATENT], "deepseek-plain": ["q_proj", *LATENT],
 }
 
 # The architectures of GGUF files of those that have one.
@@ -96,6 +138,7 @@ GGUF = {
     "qwen2": "qwen2", "qwen3": "qwen3", "gemma": "gemma", "gemma2": "gemma2", "gemma3": "gemma3", "phi3": "phi3", "phi4": "phi3",
     "granite": "granite", "smollm3": "smollm3", "olmo2": "olmo2", "olmo3": "olmo2", "cohere2": "cohere2",
     "glm4": "glm4", "exaone4": "exaone4", "starcoder2": "starcoder2", "lfm2": "lfm2", "ministral": "llama", "ministral3": "mistral3",
+    "qwen3moe": "qwen3moe", "mixtral": "llama", "gpt-oss": "gpt-oss", "deepseek": "deepseek2",
 }
 
 
@@ -111,6 +154,6 @@ def targets(name):
     other parts have linears of the same names; None where it is the whole."""
     _, keys = FAMILIES[name]
     if "text_config" not in keys:
-        return None
+        return TARGETS.get(name)
     linears = [f"self_attn.{p}_proj" for p in "qkvo"] + [f"mlp.{p}_proj" for p in ("gate", "up", "down")]
     return [f"model.language_model.layers.{i}.{linear}" for i in range(SIZES["num_hidden_layers"]) for linear in linears]

@@ -129,7 +129,10 @@ CASES = {
 
 
 CASES |= {
-    name: {"model": name, "adapter": adapter(peft_targets=families.targets(name)), "logits": True, "steps": 20}
+    name: {
+        "model": name, "adapter": adapter(targets=families.TARGETS.get(name), peft_targets=families.targets(name)), "logits": True,
+        "steps": 20,
+    }
     for name in families.FAMILIES
 }
 
@@ -169,7 +172,10 @@ def open_model(case, spec):
         write_old(case, scaling)
     # Eager attention alone has all that the families need.
     attention = "eager" if case in families.FAMILIES else None
-    model = ref.auto_class(config).from_pretrained(folder, config=config, dtype=torch.float32, attn_implementation=attention).eval()
+    name: {
+        "model": name, "adapter": adapter(targets=families.TARGETS.get(name), peft_targets=families.targets(name)), "logits": True,
+        "steps": 20,
+    }
     ref.fix_length(model, MAX_LENGTH)
     if case in ROPE:
         plain = ref.auto_class(config).from_pretrained(folder, dtype=torch.float32).eval()
