@@ -13,6 +13,7 @@ import (
 
 	"github.com/honeml/hone/sdk/config"
 	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/model"
 	"github.com/honeml/hone/sdk/plugin"
 )
 
@@ -100,6 +101,9 @@ func TestModelFor(t *testing.T) {
 		t.Errorf("got %v, %v", m, err)
 	}
 	if m, err = c.ModelForGGUF(ctx, "bad"); err != nil || m.Name != "bad" {
+		t.Errorf("got %v, %v", m, err)
+	}
+	if m, err = c.ModelForGGUF(ctx, "bad"+model.WithExperts); err != nil || m.Name != "bad" { // none is for these alone
 		t.Errorf("got %v, %v", m, err)
 	}
 	_, err = c.ModelFor(ctx, "UnknownForCausalLM")

@@ -14,6 +14,7 @@ import (
 func shapes(name string) ([]int, bool) {
 	s, ok := map[string][]int{
 		"a": {6, 4}, "b": {2, 4}, "c": {6, 4}, "conv": {8, 1, 3}, "vector": {6}, "experts": {3, 4, 5}, "scalar": {},
+		"scales": {3, 2}, "blocks": {3, 2, 16},
 	}[name]
 	return s, ok
 }
@@ -44,6 +45,8 @@ func TestSourceShapes(t *testing.T) {
 		{"permuted", graph.FromTensor("experts").Permute(2, 0, 1), "permute(experts, 2 0 1)", []int{5, 3, 4}},
 		{"reshaped", graph.FromTensor("conv").Reshape(8, 3), "reshape(conv, 8 3)", []int{8, 3}},
 		{"a constant added", a.Plus(1), "add(a, 1)", []int{6, 4}},
+		{"scales of blocks", a.Scaled(graph.FromTensor("scales"), 2, 3), "scale(a, scales, 2 3)", []int{6, 4}},
+		{"unpacked", graph.MXFP4(graph.FromTensor("blocks"), graph.FromTensor("scales")), "mxfp4(blocks, scales)", []int{3, 64}},
 		{"the first that is there", graph.FromTensor("missing").Else(b), "else(missing, b)", []int{2, 4}},
 		{"the first of two", a.Else(b), "else(a, b)", []int{6, 4}},
 		{"rows of heads permuted", a.Reshape(3, 2, 4).Permute(1, 0, 2).Reshape(6, 4), "reshape(permute(reshape(a, 3 2 4), 1 0 2), 6 4)", []int{6, 4}},
@@ -77,6 +80,8 @@ func TestSourceErrors(t *testing.T) {
 		{"no such alternatives", graph.FromTensor("x", "y"), `the checkpoint has none of the tensors ["x" "y"]`},
 		{"neither of two", graph.FromTensor("x").Else(graph.FromTensor("y")), `no tensor "x"`},
 		{"within an expression", graph.FromTensor("x").Plus(1), `no tensor "x"`},
+		{"scales of other blocks", a.Scaled(graph.FromTensor("scales"), 3, 3), "scale of shapes [6 4] and [3 2] by blocks of [3 3]"},
+		{"blocks of another size", graph.MXFP4(graph.FromTensor("experts"), graph.FromTensor("scales")), "mxfp4 of blocks [3 4 5] and exponents [3 2]"},
 		{"a slice beyond the end", a.Slice(0, 0, 7, 1), "source slice(a, 0, 0:7:1): slice 0:7:1 of 6"},
 		{"a slice from below 0", a.Slice(0, -1, 2, 1), "slice -1:2:1"},
 		{"a slice backwards", a.Slice(0, 3, 2, 1), "slice 3:2:1"},

@@ -2,6 +2,7 @@ package weights_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,4 +93,52 @@ func TestScaledRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestParts: what a source joins and turns is found again in what it gives.
+func TestParts(t *testing.T) {
+	c := scaledFile(t)
+	values, weight := graph.FromTensor("mxfp4.scales"), graph.FromTensor("fp8.weight") // whole numbers, and small ones
+	tests := map[string]*graph.Source{
+		"stacked":           graph.StackSources(1, weight, graph.FromTensor("fp8.values")),
+		"joined":            graph.ConcatSources(1, weight, graph.FromTensor("fp8.values")),
+		"joined and turned": graph.ConcatSources(0, weight, graph.FromTensor("fp8.values")).Permute(1, 0),
+		"turned":            values.Permute(2, 0, 1),
+		"shifted":           values.Plus(1),
+		"of alternatives":   weight.Permute(1, 0).Else(values),
+	}
+	for name, source := range tests {
+		t.Run(name, func(t *testing.T) {
+			whole := resolve(t, c, source)
+			parts, err := source.Parts(whole.Shape(), graph.FromTensor("whole"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(parts) == 0 || len(parts) > 2 {
+				t.Errorf("%d parts", len(parts))
+			}
+			memory := weights.FromMemory("whole", whole.Shape(), all(t, whole))
+			for _, part := range parts {
+				got, want := resolve(t, memory, part.Source), resolve(t, c, graph.FromTensor(part.Name))
+				if !slices.Equal(got.Shape(), want.Shape()) || !slices.Equal(part.Shape, want.Shape()) {
+					t.Errorf("%s has shape %v, said to be %v, want %v", part.Name, got.Shape(), part.Shape, want.Shape())
+				}
+				if !slices.Equal(all(t, got), all(t, want)) {
+					t.Errorf("%s has other values", part.Name)
+				}
+			}
+		})
+	}
+	if _, err := values.Slice(0, 0, 1, 1).Parts([]int{1, 5, 17}, values); err == nil {
+		t.Error("a slice was undone")
+	}
+}
+
+func all(t *testing.T, a *weights.Array) []float32 {
+	t.Helper()
+	out := make([]float32, a.Elements())
+	if err := a.Float32(out, 0); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

@@ -24,6 +24,11 @@ torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
 
 
+# How models are loaded that are compared: no other implementation of attention has all
+# that some architectures need, and none of experts takes every width and float64.
+EAGER = {"attn_implementation": "eager", "experts_implementation": "eager"}
+
+
 def auto_class(config):
     """The class that loads models of a configuration: others where one reads images."""
     return AutoModelForImageTextToText if "text_config" in config.sub_configs else AutoModelForCausalLM

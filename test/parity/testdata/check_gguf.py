@@ -45,8 +45,8 @@ def main():
         folder, name = os.path.split(r["file"])
         # Of some architectures transformers leaves key-values unread.
         given = {"config": AutoConfig.from_pretrained(r["model"])} if r["partly"] else {}
-        got = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32, attn_implementation="eager", **given).eval()
-        want = AutoModelForCausalLM.from_pretrained(r["model"], dtype=torch.float32, attn_implementation="eager").eval()
+        got = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32, **ref.EAGER, **given).eval()
+        want = AutoModelForCausalLM.from_pretrained(r["model"], dtype=torch.float32, **ref.EAGER).eval()
         ref.fix_length(want, r["max_length"])
         ref.fix_length(got, r["max_length"])
         answers.append({

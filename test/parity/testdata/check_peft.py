@@ -32,7 +32,7 @@ def main():
     answers = []
     for r in json.load(open(sys.argv[1])):
         auto = ref.auto_class(AutoConfig.from_pretrained(r["model"]))
-        model, info = auto.from_pretrained(r["model"], dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+        model, info = auto.from_pretrained(r["model"], dtype=torch.float32, output_loading_info=True, **ref.EAGER)
         assert not any(info.values()), f"{r['model']}: {info}"
         ref.fix_length(model.eval(), r["max_length"])
         if r["adapter"]:

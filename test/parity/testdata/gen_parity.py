@@ -171,11 +171,8 @@ def open_model(case, spec):
         config.save_pretrained(HERE / "cases" / case)
         write_old(case, scaling)
     # Eager attention alone has all that the families need.
-    attention = "eager" if case in families.FAMILIES else None
-    name: {
-        "model": name, "adapter": adapter(targets=families.TARGETS.get(name), peft_targets=families.targets(name)), "logits": True,
-        "steps": 20,
-    }
+    options = ref.EAGER if case in families.FAMILIES else {}
+    model = ref.auto_class(config).from_pretrained(folder, config=config, dtype=torch.float32, **options).eval()
     ref.fix_length(model, MAX_LENGTH)
     if case in ROPE:
         plain = ref.auto_class(config).from_pretrained(folder, dtype=torch.float32).eval()
