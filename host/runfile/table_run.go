@@ -168,7 +168,7 @@ func loraAttributes() []attributeSpec {
 		},
 		{
 			Attribute: or(attr("targets", config.ListOf(config.String),
-				"The linears that get an adapter: \"auto\" for all but the head and routers; or last parts of their paths, as in PEFT (\"q_proj\"), "+
+				"The linears that get an adapter: \"auto\" for all but the head, routers and experts; \"expert.*\" for those; or last parts of their paths, as in PEFT (\"q_proj\"), "+
 					"their roles (\"attn.q\"), patterns of either with * for any characters, or, after ~, a regular expression of a whole path."), []any{"auto"}),
 			Why: "all linears learn better at the same number of parameters than attention alone", Resume: RuleFixed, OneOrAll: true,
 			check: notEmpty, Fix: "Write \"auto\", or a list such as [\"q_proj\", \"v_proj\"].",
