@@ -13,8 +13,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -124,14 +126,8 @@ func (a *Artifact) read(tag string, d ocispec.Descriptor, data []byte) error {
 	return nil
 }
 
-// Files are the names of the artifact's files.
-func (a *Artifact) Files() []string {
-	files := make([]string, 0, len(a.layers))
-	for file := range a.layers {
-		files = append(files, file)
-	}
-	return files
-}
+// Files are the names of the artifact's files, sorted.
+func (a *Artifact) Files() []string { return slices.Sorted(maps.Keys(a.layers)) }
 
 // Open reads a file from a byte on; one that is not there is an fs.ErrNotExist.
 func (a *Artifact) Open(ctx context.Context, file string, from int64) (io.ReadCloser, error) {
