@@ -40,6 +40,8 @@ type Request struct {
 	Revision  string // of a name of the Hub
 	MaxLength int    // the longest document of the run; 0: the model's own
 	Cache     string // of the Hub; hub.Environment
+	// Tokens are added to the model's own; nil: none.
+	Tokens *Tokens
 	// Scaling stretches the model's positions; nil: they stay as they are. A model
 	// that cannot be stretched so is a [*ScalingError].
 	Scaling *rope.Scaling
@@ -63,6 +65,11 @@ type Model struct {
 	Checkpoint *weights.Checkpoint
 	// StoredType is the type of most of the weights: bfloat16, float32, q4_1, …
 	StoredType string
+	// Known is how many tokens the model had before Tokens were added, and Grown how
+	// many rows its tables got for them.
+	Known, Grown int
+
+	text *Text // with the tokens that were added; nil: none were
 }
 
 // Close unmaps the files.
@@ -87,7 +94,11 @@ func Open(ctx context.Context, req Request, plugins Plugins) (*Model, error) {
 	if m.Checkpoint, err = weights.Open(m.Files...); err != nil {
 		return nil, fault.New(fault.BadWeights, "%w", err)
 	}
-	if err := m.open(ctx, req, plugins); err != nil {
+	err = m.open(ctx, req, plugins)
+	if err == nil && req.Tokens != nil {
+		err = m.addTokens(req.Tokens)
+	}
+	if err != nil {
 		return nil, errors.Join(err, m.Checkpoint.Close())
 	}
 	return m, nil

@@ -36,6 +36,9 @@ const NoToken int32 = -1
 
 // Text reads the model's tokenizer and chat template.
 func (m *Model) Text() (*Text, error) {
+	if m.text != nil {
+		return m.text, nil
+	}
 	t := &Text{EOS: NoToken, Special: map[string]string{}}
 	read := t.readFolder
 	if m.Folder == "" {

@@ -22,6 +22,9 @@ func (s *session) announce(display ui.Display, dir *rundir.Dir, fanout *metrics.
 	}
 	say("run %s in %s", s.run.Name, relative(dir.Path))
 	say("model %s: %s", relative(s.run.Model.Source), s.modelLine())
+	if line := s.tokensLine(); line != "" {
+		say("tokens: %s", line)
+	}
 	if line := s.scalingLine(); line != "" {
 		say("positions: %s", line)
 	}
@@ -50,6 +53,25 @@ func (s *session) modelLine() string {
 		if len(d.ModulesToSave) > 0 {
 			line += ", in full " + strings.Join(d.ModulesToSave, " ")
 		}
+	}
+	return line
+}
+
+// tokensLine is which tokens are new and which are trained; "" for none.
+func (s *session) tokensLine() string {
+	t := s.run.Tokens
+	if t == nil {
+		return ""
+	}
+	line := fmt.Sprintf("%d new", len(t.Add))
+	if len(t.Add) > 0 {
+		line += fmt.Sprintf(", with the ids from %d on", s.model.Known)
+	}
+	if s.model.Grown > 0 {
+		line += fmt.Sprintf(", for which the vocabulary grows to %d", s.model.Graph.IDs())
+	}
+	if s.adapter != "" {
+		line += fmt.Sprintf("; rows of %d trained", len(t.Add)+len(t.Train))
 	}
 	return line
 }
@@ -102,7 +124,7 @@ func (s *session) described() (resolved []byte, hyperparameters map[string]any, 
 		return nil, nil, err
 	}
 	hyperparameters = map[string]any{}
-	for _, part := range []string{"seed", "model", "rope_scaling", "adapter", "train"} {
+	for _, part := range []string{"seed", "model", "tokens", "rope_scaling", "adapter", "train"} {
 		flatten(hyperparameters, part, tree[part])
 	}
 	return resolved, hyperparameters, nil

@@ -117,7 +117,7 @@ func (s *session) exportable() error {
 }
 
 func (a *app) merge(ctx context.Context, t *trained, m *basemodel.Model, o exportOptions) error {
-	g, err := t.mark(m.Graph)
+	g, err := t.mark(m)
 	if err != nil {
 		return err
 	}
@@ -185,6 +185,9 @@ func writeModelFiles(m *basemodel.Model, folder string, dt weights.DType, untied
 	if untied {
 		changes["tie_word_embeddings"] = false
 	}
+	if m.Grown > 0 {
+		changes["vocab_size"] = m.Graph.IDs()
+	}
 	text, err := m.Text()
 	if err != nil {
 		return err
@@ -197,24 +200,37 @@ func writeModelFiles(m *basemodel.Model, folder string, dt weights.DType, untied
 	if err := export.WriteConfiguration(filepath.Join(folder, "config.json"), m.Configuration, changes); err != nil {
 		return err
 	}
-	if m.Folder != "" {
-		return export.CopyTokenizer(m.Folder, folder)
-	}
-	return writeTokenizer(text, folder)
+	return writeText(m, text, folder)
 }
 
-// writeTokenizer writes a tokenizer that came out of a GGUF file.
-func writeTokenizer(text *basemodel.Text, folder string) error {
+// writeText writes what a model's text is read with: as its folder has it, unless
+// tokens were added.
+func writeText(m *basemodel.Model, text *basemodel.Text, folder string) error {
+	if m.Folder == "" {
+		return writeTokenizer(text, folder)
+	}
+	if err := export.CopyTokenizer(m.Folder, folder); err != nil || m.Known == 0 {
+		return err
+	}
+	return writeTokenizerFiles(text, folder)
+}
+
+// writeTokenizerFiles writes a tokenizer and its configuration.
+func writeTokenizerFiles(text *basemodel.Text, folder string) error {
 	config, err := text.Config.Marshal()
 	if err != nil {
 		return err
 	}
-	write := func(name string, data []byte) error {
-		return os.WriteFile(filepath.Join(folder, name), data, 0o644)
+	err = os.WriteFile(filepath.Join(folder, "tokenizer.json"), text.Tokenizer.MarshalTokenizerJSON(), 0o644)
+	if len(text.Config.Fields) > 0 {
+		err = errors.Join(err, os.WriteFile(filepath.Join(folder, "tokenizer_config.json"), config, 0o644))
 	}
-	err = errors.Join(
-		write("tokenizer.json", text.Tokenizer.MarshalTokenizerJSON()),
-		write("tokenizer_config.json", config))
+	return err
+}
+
+// writeTokenizer writes a tokenizer that came out of a GGUF file.
+func writeTokenizer(text *basemodel.Text, folder string) error {
+	err := writeTokenizerFiles(text, folder)
 	if !text.Templates.Found() {
 		return err
 	}
@@ -222,5 +238,5 @@ func writeTokenizer(text *basemodel.Text, folder string) error {
 	if chooseErr != nil {
 		return errors.Join(err, chooseErr)
 	}
-	return errors.Join(err, write("chat_template.jinja", []byte(template)))
+	return errors.Join(err, os.WriteFile(filepath.Join(folder, "chat_template.jinja"), []byte(template), 0o644))
 }

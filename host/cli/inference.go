@@ -124,8 +124,9 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// mark is the Graph with what the run trained marked as trainable.
-func (t *trained) mark(g *graph.Graph) (*graph.Graph, error) {
+// mark is the model's Graph with what the run trained marked as trainable.
+func (t *trained) mark(m *basemodel.Model) (*graph.Graph, error) {
+	g := m.Graph
 	if t.run.Adapter.Kind == runfile.AdapterFull {
 		return adapt.Full(g), nil
 	}
@@ -134,7 +135,10 @@ func (t *trained) mark(g *graph.Graph) (*graph.Graph, error) {
 		return nil, err
 	}
 	t.adapter, t.bias = adapt.DefaultName, lora.Bias
-	return adapt.Apply(g, lora)
+	if g, err = adapt.Apply(g, lora); err != nil {
+		return nil, err
+	}
+	return trainTokens(g, m, t.run.Tokens)
 }
 
 // infer opens a model or a run for writing.
@@ -174,7 +178,7 @@ func (a *app) infer(ctx context.Context, target string, flags inferenceFlags) (*
 	}
 	g := i.model.Graph
 	if t != nil && !flags.plain {
-		if g, err = t.mark(g); err != nil {
+		if g, err = t.mark(i.model); err != nil {
 			return nil, errors.Join(err, i.model.Close())
 		}
 		load.Adapter, i.adapter = t.folder, t.adapter

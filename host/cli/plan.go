@@ -79,6 +79,9 @@ func (s *session) printPlan(w io.Writer, p *kernels.Plan, steps int64, tokens fl
 	}
 	row("run", "%s", s.run.Name)
 	row("model", "%s", s.modelLine())
+	if line := s.tokensLine(); line != "" {
+		row("tokens", "%s", line)
+	}
 	if line := s.scalingLine(); line != "" {
 		row("positions", "%s", line)
 	}

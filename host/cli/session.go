@@ -92,6 +92,9 @@ func (a *app) openModel(ctx context.Context, req basemodel.Request) (*basemodel.
 // maxLength tokens.
 func modelOf(run *runfile.Run, maxLength int) basemodel.Request {
 	req := basemodel.Request{Source: run.Model.Source, Revision: run.Model.Revision, MaxLength: maxLength}
+	if t := run.Tokens; t != nil {
+		req.Tokens = &basemodel.Tokens{Add: t.Add, Special: t.Special}
+	}
 	if s := run.RoPEScaling; s != nil {
 		req.Scaling = &rope.Scaling{
 			Kind: s.Kind, Factor: s.Factor, Original: s.OriginalLength,
@@ -206,6 +209,9 @@ func (s *session) adapt() error {
 	if s.graph, err = adapt.Apply(s.model.Graph, lora); err != nil {
 		return err
 	}
+	if s.graph, err = trainTokens(s.graph, s.model, s.run.Tokens); err != nil {
+		return err
+	}
 	s.adapter, s.bias = adapt.DefaultName, lora.Bias
 	return nil
 }
@@ -218,12 +224,40 @@ func (s *session) lora() (adapt.LoRA, error) {
 		// What the adapter is comes from where it starts; how it is trained, from
 		// the run file.
 		l.Dropout = c.Dropout
+		if err == nil && l.Tokens && s.run.Tokens == nil {
+			return l, fault.New(fault.Unsupported, "the adapter in %s has rows of tokens (trainable_token_indices), and the run names none", c.From).
+				WithHint("name the same tokens in a tokens block")
+		}
 		return l, err
 	}
 	return adapt.LoRA{
 		Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Targets: c.Targets, Exclude: c.Exclude, Layers: c.Layers,
 		Modules: c.AlsoTrain, Bias: adapt.Bias(c.Bias), LoRABias: c.LoRABias,
 	}.Except(s.model.Graph, c.Ranks, c.Alphas)
+}
+
+// trainTokens marks the rows of a run's tokens as trained; t may be nil.
+func trainTokens(g *graph.Graph, m *basemodel.Model, t *runfile.TokensConfig) (*graph.Graph, error) {
+	if t == nil {
+		return g, nil
+	}
+	text, err := m.Text()
+	if err != nil {
+		return nil, err
+	}
+	var ids []int
+	for _, token := range slices.Concat(t.Add, t.Train) {
+		id, ok := text.Tokenizer.TokenID(token)
+		if !ok {
+			return nil, fault.New(fault.BadInput, "tokens.train: %q is no token of the model", token).
+				WithHint("tokens.add adds tokens that the model does not have")
+		}
+		ids = append(ids, int(id))
+	}
+	if g, err = adapt.TrainTokens(g, adapt.DefaultName, ids, m.Known); err != nil {
+		return nil, fault.New(fault.Unsupported, "%s: %w", m.Architecture, err)
+	}
+	return g, nil
 }
 
 // capable compares what the Graph and the run need with what the kernels plugin
@@ -243,6 +277,9 @@ func (s *session) capable() error {
 		lack(d.Adapters, "full", "training of all parameters (adapter %q)")
 	} else {
 		lack(d.Adapters, "lora", "the adapter %q")
+		if s.run.Tokens != nil {
+			lack(d.Adapters, kernels.TokenRows, "%s: trained rows of tokens (tokens)")
+		}
 	}
 	if s.run.Adapter.LoRABias {
 		lack(d.Adapters, "lora_bias", "%s")

@@ -270,11 +270,20 @@ func (s *session) writeResult(dir string) error {
 // writeBase writes beside an adapter what it needs of its base that the base does
 // not have by itself.
 func (s *session) writeBase(dir string) error {
-	if s.run.RoPEScaling == nil {
+	if s.run.RoPEScaling == nil && (s.run.Tokens == nil || len(s.run.Tokens.Add) == 0) {
 		return nil
 	}
 	card := export.Card{Name: s.run.Name, Base: s.run.Model.Source, Scaling: s.scalingLine()}
-	return errors.Join(
-		export.WriteConfiguration(filepath.Join(dir, "config.json"), s.model.Configuration, nil),
-		os.WriteFile(filepath.Join(dir, export.CardFile), card.Markdown(), 0o644))
+	var err error
+	if s.run.RoPEScaling != nil {
+		err = export.WriteConfiguration(filepath.Join(dir, "config.json"), s.model.Configuration, nil)
+	}
+	if t := s.run.Tokens; t != nil && len(t.Add) > 0 {
+		card.Tokens = t.Add
+		if s.model.Grown > 0 {
+			card.Vocabulary = s.model.Graph.IDs()
+		}
+		err = errors.Join(err, writeText(s.model, s.text, dir))
+	}
+	return errors.Join(err, os.WriteFile(filepath.Join(dir, export.CardFile), card.Markdown(), 0o644))
 }

@@ -16,6 +16,10 @@ type Card struct {
 	// Scaling is how the base model's positions were scaled, in words; "" for a base
 	// as it is. The base is then loaded by the config.json beside the adapter.
 	Scaling string
+	// Tokens were added; Vocabulary is how many the base's tables then have rows for, 0
+	// where they had enough. The tokenizer with them stands beside the adapter.
+	Tokens     []string
+	Vocabulary int
 }
 
 // Markdown is the card as the Hub takes it.
@@ -24,6 +28,12 @@ func (c Card) Markdown() []byte {
 	fmt.Fprintf(&b, "---\nbase_model: %s\nlibrary_name: peft\n---\n\n# %s\n\nA LoRA adapter for `%s`.\n", strconv.Quote(c.Base), c.Name, c.Base)
 	if c.Scaling != "" {
 		fmt.Fprintf(&b, scaledBase, c.Scaling, strings.TrimPrefix(c.Base, "hf://"))
+	}
+	if len(c.Tokens) > 0 {
+		fmt.Fprintf(&b, "\nIt has tokens that the base model does not have, %d of them; the tokenizer beside this file knows them, and the adapter holds their rows.\n", len(c.Tokens))
+	}
+	if c.Vocabulary > 0 {
+		fmt.Fprintf(&b, "Make room for them in the base before the adapter is put on: `base.resize_token_embeddings(%d)`.\n", c.Vocabulary)
 	}
 	return []byte(b.String())
 }

@@ -35,8 +35,10 @@ type merged struct {
 	param   *graph.Param   // nil: of a part of the model that the Graph does not know
 	adapter *graph.Adapter // added to it, or nil
 	dtype   weights.DType
-	array   *weights.Array // the base's values
-	part    *graph.Source  // the tensor as an expression over the parameter; nil: it is the parameter
+	array   *weights.Array   // the base's values
+	part    *graph.Source    // the tensor as an expression over the parameter; nil: it is the parameter
+	own     *graph.TokenRows // rows that replace some of the base's, or nil
+	ownRows []float32        // their values
 }
 
 func (t merged) elements() int64 {
@@ -177,6 +179,24 @@ func (s MergeSpec) resolve(t *merged) error {
 	if base, ok := s.Checkpoint.Lookup(t.name); ok && base.Elements() == t.param.Elements() {
 		t.shape = base.Shape
 	}
+	return s.resolveRows(t)
+}
+
+// resolveRows finds the rows that replace some of a tensor's.
+func (s MergeSpec) resolveRows(t *merged) (err error) {
+	for _, n := range s.Graph.Nodes {
+		r := graph.RowsOf(n.Op)
+		if r == nil || s.Trained == nil {
+			continue
+		}
+		e, embeds := n.Op.(*graph.Embed)
+		l, multiplies := n.Op.(*graph.Linear)
+		if embeds && e.Table == t.param.ID || multiplies && l.Weight == t.param.ID {
+			t.own = r
+			t.ownRows, err = s.read(r.Values)
+			return err
+		}
+	}
 	return nil
 }
 
@@ -249,7 +269,15 @@ func (s MergeSpec) rows(t merged, trained, dst []float32, first, cols int) error
 		copy(dst, trained[first*cols:])
 		return nil
 	}
-	return t.array.ReadRows(dst, first)
+	if err := t.array.ReadRows(dst, first); err != nil || t.own == nil {
+		return err
+	}
+	for k, id := range t.own.IDs {
+		if at := (id - first) * cols; at >= 0 && at < len(dst) {
+			copy(dst[at:at+cols], t.ownRows[k*cols:])
+		}
+	}
+	return nil
 }
 
 // copyOther writes a tensor of another part of the model.

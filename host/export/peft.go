@@ -15,7 +15,8 @@ import (
 const AdapterConfigFile = "adapter_config.json"
 
 // adapterConfig is adapter_config.json as PEFT reads it: the keys that every
-// version since 0.6 knows, and lora_bias and ensure_weight_tying where they are used.
+// version since 0.6 knows, and lora_bias, ensure_weight_tying and
+// trainable_token_indices where they are used.
 type adapterConfig struct {
 	AlphaPattern      map[string]float64 `json:"alpha_pattern"`
 	AutoMapping       any                `json:"auto_mapping"`
@@ -42,6 +43,7 @@ type adapterConfig struct {
 	TargetModules     []string           `json:"target_modules"`
 	TargetParameters  []string           `json:"target_parameters,omitempty"`
 	TaskType          string             `json:"task_type"`
+	TokenIndices      any                `json:"trainable_token_indices,omitempty"`
 	UseDoRA           bool               `json:"use_dora"`
 	UseRSLoRA         bool               `json:"use_rslora"`
 }
@@ -61,6 +63,7 @@ func AdapterConfig(g *graph.Graph, base string, bias adapt.Bias) ([]byte, error)
 		BaseModel: base, Bias: string(bias), InferenceMode: true, InitLoRAWeights: true, MegatronCore: "megatron.core",
 		PEFTType: "LORA", TaskType: "CAUSAL_LM", TargetModules: d.TargetModules, LayersToTransform: d.LayersToTransform,
 		TargetParameters: d.TargetParameters, Rank: d.Rank, Alpha: d.Alpha, ModulesToSave: d.ModulesToSave, EnsureWeightTying: d.EnsureWeightTying,
+		TokenIndices: adapt.PEFTTokens(g),
 	}
 	for _, n := range g.Nodes {
 		if a := graph.AdapterOf(n.Op); a != nil { // what all of them share

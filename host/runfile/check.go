@@ -45,6 +45,9 @@ func (r *Run) ownBlocks() map[Ref]any {
 		{Block: "evaluate"}:           r.Evaluate,
 		{Block: "checkpoint"}:         r.Checkpoint,
 	}
+	if r.Tokens != nil {
+		out[Ref{Block: "tokens"}] = r.Tokens
+	}
 	if r.RoPEScaling != nil {
 		out[Ref{Block: "rope_scaling", Label: r.RoPEScaling.Kind}] = r.RoPEScaling
 	}

@@ -43,6 +43,18 @@ func (l *loader) readModel(r *Run, b *decodedBlock) {
 	r.Model.Source = source
 }
 
+// readTokens reads which tokens are added and trained; nil where nothing says so.
+func (l *loader) readTokens(r *Run, b *decodedBlock) {
+	if b == nil {
+		return
+	}
+	r.Tokens = &TokensConfig{}
+	l.fill(b, r.Tokens)
+	if len(r.Tokens.Add)+len(r.Tokens.Train) == 0 && !b.bad["add"] && !b.bad["train"] {
+		l.refuse(b.block.DefRange(), "No tokens", "tokens has a list of them: add = [\"<tool>\"] or train = [\"<|im_start|>\"].")
+	}
+}
+
 // readScaling reads how the model is stretched; nil where nothing says so.
 func (l *loader) readScaling(r *Run, b *decodedBlock) {
 	if b == nil {

@@ -44,6 +44,7 @@ func (l *loader) readRun(block *hclsyntax.Block) *Run {
 	}
 	find := func(block, label string) *decodedBlock { return l.findOrDefault(blocks, block, label) }
 	l.readModel(r, needed(l, blocks, "model", `model { source = "…" }`))
+	l.readTokens(r, first(blocks, "tokens"))
 	l.readScaling(r, first(blocks, "rope_scaling"))
 	adapter := find("adapter", AdapterLoRA)
 	l.readAdapter(r, adapter)

@@ -12,6 +12,8 @@ type Run struct {
 	Name  string      `json:"name"` // fit for the name of a folder
 	Seed  uint64      `json:"seed"` // at most 2^53
 	Model ModelConfig `json:"model"`
+	// Tokens are added to the model's, or trained; nil: none.
+	Tokens *TokensConfig `json:"tokens,omitempty"`
 	// RoPEScaling stretches the model; nil: it stays as it is.
 	RoPEScaling *RoPEScaling     `json:"rope_scaling,omitempty"`
 	Adapter     AdapterConfig    `json:"adapter"`
@@ -42,6 +44,14 @@ type ModelConfig struct {
 	Revision string `json:"revision,omitempty" config:"revision"` // of a model of the Hub; "": its main branch
 	DType    string `json:"dtype" config:"dtype"`                 // auto, float32, bfloat16, float16
 	Quantize string `json:"quantize" config:"quantize"`           // none, or a name that the kernels plugin knows
+}
+
+// A TokensConfig says which tokens a model gets, and of which the rows are trained:
+// of those that it gets, and of Train.
+type TokensConfig struct {
+	Add     []string `json:"add,omitempty" config:"add"`
+	Special bool     `json:"special" config:"special"` // those of Add
+	Train   []string `json:"train,omitempty" config:"train"`
 }
 
 // The kinds of RoPE scaling.

@@ -237,6 +237,28 @@ func checkLayers(v any) string {
 	return ""
 }
 
+// checkTokens: texts of tokens, each once.
+func checkTokens(v any) string {
+	const most, longest = 10000, 512
+	list, _ := v.([]any)
+	if len(list) > most {
+		return fmt.Sprintf("has %d tokens, at most %d are possible", len(list), most)
+	}
+	seen := map[any]bool{}
+	for _, token := range list {
+		switch s, _ := token.(string); {
+		case s == "":
+			return "must not have an empty element"
+		case len(s) > longest:
+			return fmt.Sprintf("has a token of %d bytes, at most %d are possible", len(s), longest)
+		case seen[token]:
+			return fmt.Sprintf("has %q twice", s)
+		}
+		seen[token] = true
+	}
+	return ""
+}
+
 // checkWarmup: a fraction below 1, or a whole number of steps.
 func checkWarmup(v any) string {
 	x := toNumber(v)

@@ -8,6 +8,11 @@ func runBlocks() []blockSpec {
 		{Block: "run", Label: anyLabel, Doc: "A training run. Its label names the folder that it leaves.", Attributes: runAttributes()},
 		{Block: "model", Doc: "The model that is trained. Required.", Attributes: modelAttributes()},
 		{
+			Block: "tokens", Attributes: tokensAttributes(),
+			Doc: "Tokens that the model gets, and tokens of its own, whose rows in the embedding and in the head are trained beside the adapter, as PEFT's trainable " +
+				"tokens are. The tokenizer with them is written to exports and beside the adapter.",
+		},
+		{
 			Block: "rope_scaling", Label: ScalingLinear, Attributes: scalingAttributes(),
 			Doc: "Documents longer than the model's own length: all positions are divided by the factor (Chen et al., 2023). It is written to the configuration " +
 				"of an export, and beside the adapter. A model that is scaled already keeps the kind, and can get another factor.",
@@ -121,6 +126,23 @@ func modelAttributes() []attributeSpec {
 			Attribute: or(attr("quantize", config.Of(config.String), "Quantisation of frozen weights when they are loaded, by a name that the kernels plugin offers, such as \"nf4\"."), "none"),
 			Why:       "it costs accuracy, so only who needs the memory should pay", Resume: RuleFixed,
 			check: checkName, Fix: "Write \"none\", or a quantisation that the kernels plugin offers, such as \"nf4\".",
+		},
+	}
+}
+
+func tokensAttributes() []attributeSpec {
+	return []attributeSpec{
+		{
+			Attribute: attr("add", config.ListOf(config.String), "Texts of new tokens, such as \"<tool>\". Each is found in text as it stands, and its rows begin as the mean of all others."),
+			Computed:  "none", Resume: RuleFixed, check: checkTokens, Fix: "Write each token once.",
+		},
+		{
+			Attribute: or(attr("special", config.Of(config.Bool), "Whether the new tokens are special: left out of answers when they are shown."), true),
+			Why:       "tokens that are added mostly mark what programs read", Resume: RuleFixed,
+		},
+		{
+			Attribute: attr("train", config.ListOf(config.String), "Tokens that the model has and whose rows are trained, such as \"<|im_start|>\" of a base model that never saw it."),
+			Computed:  "none", Resume: RuleFixed, check: checkTokens, Fix: "Write each token once.",
 		},
 	}
 }

@@ -51,6 +51,9 @@ type LoRA struct {
 	Modules  []string
 	Bias     Bias // "": BiasNone
 	LoRABias bool // a bias in B, PEFT's lora_bias
+	// Tokens says that the adapter has rows of tokens, which TrainTokens adds: Apply does
+	// not know of which.
+	Tokens bool
 }
 
 // peftPrefix begins the keys of PEFT's adapter files.

@@ -28,11 +28,11 @@ type peftConfig struct {
 	RankPattern       json.RawMessage `json:"rank_pattern"`
 	AlphaPattern      json.RawMessage `json:"alpha_pattern"`
 	ModulesToSave     []string        `json:"modules_to_save"`
+	TrainableTokens   json.RawMessage `json:"trainable_token_indices"`
 
 	// Those that mean an adapter hone does not have.
 	DoRA             bool            `json:"use_dora"`
 	LayerReplication json.RawMessage `json:"layer_replication"`
-	TrainableTokens  json.RawMessage `json:"trainable_token_indices"`
 }
 
 // ParseConfig reads PEFT's adapter_config.json as the options that make the same
@@ -51,13 +51,12 @@ func ParseConfig(data []byte) (LoRA, error) {
 	}{
 		{c.DoRA, "use_dora"},
 		{!isNull(c.LayerReplication), "layer_replication"},
-		{!isNull(c.TrainableTokens), "trainable_token_indices"},
 	} {
 		if b.used {
 			return LoRA{}, fmt.Errorf("it uses %s, which hone does not train", b.name)
 		}
 	}
-	l := LoRA{Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Bias: c.Bias, LoRABias: c.LoRABias}
+	l := LoRA{Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Bias: c.Bias, LoRABias: c.LoRABias, Tokens: !isNull(c.TrainableTokens)}
 	for _, name := range c.ModulesToSave {
 		// PEFT takes what ends with the name, wherever a part of the path begins, and
 		// all that is within.

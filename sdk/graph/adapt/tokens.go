@@ -100,6 +100,9 @@ func TrainTokens(g *graph.Graph, adapter string, ids []int, fresh int) (*graph.G
 	if len(ids) == 0 || ids[0] < 0 || ids[len(ids)-1] >= g.IDs() || fresh < 1 {
 		return nil, fmt.Errorf("tokens: ids %v, the model has %d", ids, g.IDs())
 	}
+	if p := c.Params[t.head.Weight]; t.table.Trainable || p.Trainable {
+		return nil, fmt.Errorf("tokens: all rows of %s or %s are trained already", t.table.Name, p.Name)
+	}
 	if t.head.Adapter != nil {
 		return nil, fmt.Errorf("tokens: %s has an adapter, and its rows cannot be trained beside", t.head.Module)
 	}
