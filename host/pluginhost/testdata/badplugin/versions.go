@@ -62,7 +62,7 @@ func (*newerModel) Build(_ context.Context, req *pb.BuildRequest) (*pb.BuildResp
 		Params: []*pb.Param{{
 			Name: "embed.weight", Shape: []int64{6, 4}, Role: "embed", Module: "embed", Source: &pb.Source{Op: "tensor", Names: []string{"embed.weight"}},
 		}},
-		Values: []*pb.Value{{Width: 4, Slots: 1}, {Node: 1, Width: 6, Slots: 1}},
+		Values: []*pb.Value{{Width: 4, Slots: 1, Type: "act"}, {Node: 1, Width: 6, Slots: 1, Type: "act"}},
 		Nodes: []*pb.Node{
 			{Name: "embed", Outputs: []int64{0}, Op: &pb.Node_Embed{Embed: &pb.Embed{Table: 1, Scale: 1}}},
 			{Name: "head", Inputs: []int64{0}, Outputs: []int64{1}, Op: &pb.Node_Linear{Linear: &pb.Linear{Module: "embed", Weight: 1}}},
