@@ -10,7 +10,7 @@ import (
 	"github.com/honeml/hone/sdk/model"
 )
 
-// TestBothVersions: a plugin that speaks a later version beside this one's is spoken to
+// TestBothVersions: a plugin that speaks a later version too, besides this one, is spoken to
 // in this one's.
 func TestBothVersions(t *testing.T) {
 	proc := mustStart(t, bad(t, "logger-both"), Options{})
