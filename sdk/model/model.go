@@ -49,7 +49,7 @@ type Description struct {
 	Capabilities []string
 }
 
-// WithExperts, after a name among [Description.GGUFArchitectures], means those of the
+// WithExperts behind a name among [Description.GGUFArchitectures] means those of the
 // architecture's files alone whose key expert_count is above 0. For these a plugin
 // that says so goes before one that answers for all files of the architecture.
 const WithExperts = "+experts"

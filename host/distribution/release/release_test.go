@@ -288,8 +288,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := r.Encode()
-		if err != nil {
+		if _, err := r.Encode(); err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
 		for p, b := range r.Builds {
@@ -300,7 +299,8 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		r.Key = ""
-		if again, err = r.Encode(); err != nil {
+		again, err := r.Encode()
+		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := release.Decode(again, unsigned); err != nil {
