@@ -5,10 +5,13 @@ package stranger
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,7 +83,8 @@ func must(t *testing.T, err error) {
 }
 
 // TestStranger begins the plugin, writes Apertus into it, builds it, holds it to its
-// goldens and to hone's rules, and trains a model with it.
+// goldens and to hone's rules, publishes it, has hone install it from there, trains a
+// model with it, and tampers with it.
 func TestStranger(t *testing.T) {
 	d := newDesk(t)
 	sdk, err := filepath.Abs("../..")
@@ -95,11 +99,68 @@ func TestStranger(t *testing.T) {
 	d.do(t, binary, d.hone, "plugins", "check", filepath.Join("bin", binary))
 
 	d.model(t, filepath.Join(d.dir, binary, "bin", binary))
-	if said, err := d.try(t, "", d.hone, "plan", "run.hone.hcl"); err == nil || !strings.Contains(said, "ApertusForCausalLM") {
-		t.Errorf("without the plugin: %v\n%s", err, said)
+	d.refused(t, "ApertusForCausalLM", "plan", "run.hone.hcl")
+	stop := d.publish(t)
+	d.refused(t, "hone init run.hone.hcl", "run", "run.hone.hcl") // required, and not locked yet
+	if said := d.do(t, "", d.hone, "init"); !strings.Contains(said, "installed model-apertus 0.1.0") || !strings.Contains(said, "seen for the first time") {
+		t.Errorf("hone init says\n%s", said)
 	}
-	d.env = append(d.env, "HONE_PLUGIN_DIR="+filepath.Join(d.dir, binary, "bin"))
 	d.train(t, "apertus")
+	d.tamper(t)
+	d.do(t, "", d.hone, "init")
+	stop()
+	d.do(t, "", d.hone, "plan", "run.hone.hcl") // nobody is asked for what is installed
+}
+
+// refused runs hone, which has to fail and to say something of why.
+func (d *desk) refused(t *testing.T, why string, args ...string) {
+	t.Helper()
+	if said, err := d.try(t, "", d.hone, args...); err == nil || !strings.Contains(said, why) {
+		t.Errorf("hone %v: %v, and says nothing of %q:\n%s", args, err, why, said)
+	}
+}
+
+// publish signs a release of the plugin, serves it as its author's server would, and has
+// the run file require it from there. stop takes the server away.
+func (d *desk) publish(t *testing.T) (stop func()) {
+	t.Helper()
+	d.do(t, binary, d.hone, "plugins", "keygen", "-no-password", "signing.key")
+	said := d.do(t, binary, d.hone, "plugins", "pack", "-key", "signing.key", "-o", "release", "-tree", "tree", filepath.Join("bin", binary))
+	if !strings.Contains(said, "model-apertus 0.1.0 in release") || !strings.Contains(said, "signed by key") {
+		t.Errorf("hone plugins pack says\n%s", said)
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(filepath.Join(d.dir, binary, "tree"))))
+	t.Cleanup(server.Close)
+	path := filepath.Join(d.dir, "run.hone.hcl")
+	run, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, append(fmt.Appendf(nil, requirement, server.URL), run...), 0o644))
+	return server.Close
+}
+
+const requirement = `hone {
+  required_plugins {
+    apertus = { source = %q, version = "~> 0.1.0" }
+  }
+}
+
+`
+
+// tamper changes the binary that is installed, and sees it refused.
+func (d *desk) tamper(t *testing.T) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(d.dir, "data", "hone", "plugins", "model-apertus", "*", binary))
+	must(t, err)
+	if len(paths) != 1 {
+		t.Fatalf("%q are installed", paths)
+	}
+	f, err := os.OpenFile(paths[0], os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteString("more")
+	must(t, errors.Join(err, f.Close()))
+	for _, args := range [][]string{{"run", "run.hone.hcl"}, {"plugins", "verify"}} {
+		d.refused(t, "was changed after it was installed", args...)
+	}
 }
 
 // overlay copies the files of a folder over those of another.
