@@ -16,6 +16,7 @@ import (
 // attributes was seen 50 times, and each operation after each other one 25 times,
 // and holds every gradient of every trainable parameter to differences of losses.
 func TestGradients(t *testing.T) {
+	long(t)
 	const enough, enoughPairs, most = 50, 25, 1000
 	rng := rand.New(rand.NewPCG(2026, 11))
 	counts, pairs := map[string]int{}, map[string]int{}
