@@ -37,15 +37,7 @@ func (cohere) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.Fr
 	} else {
 		_, config["use_qk_norm"] = req.Tensors["blk.0.attn_q_norm.weight"]
 	}
-	data, err := r.Configuration(config, architecture, modelType)
-	if err != nil {
-		return nil, err
-	}
-	s, err := read(data)
-	if err != nil {
-		return nil, err
-	}
-	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+	return ggufmap.Answer(r, config, architecture, modelType, req.Tensors, read, settings.names)
 }
 
 // normedLayers is how many layers a model has at least whose norms of queries and keys

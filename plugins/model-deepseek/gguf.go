@@ -43,7 +43,7 @@ func (deepseek) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.
 	readLatent(r, config)
 	readExperts(r, config)
 	_, config["attention_bias"] = req.Tensors["blk.0.attn_kv_a_mqa.bias"]
-	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
+	if scaling := r.Scaling(req.RopeFactors); scaling != nil {
 		if scaling["rope_type"] == "yarn" {
 			// llama.cpp takes a factor on the scores, and none on cosines and sines.
 			m := 10 * r.Float("rope.scaling.yarn_log_multiplier", 0)

@@ -131,18 +131,8 @@ func (exaone) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.Fr
 	if window := r.Int("attention.sliding_window", 0); window > 0 {
 		config["sliding_window"], config["layer_types"] = window, r.LayerTypes(usualPeriod)
 	}
-	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
-		config["rope_scaling"] = scaling
-	}
-	data, err := r.Configuration(config, architecture, "exaone4")
-	if err != nil {
-		return nil, err
-	}
-	s, err := read(data)
-	if err != nil {
-		return nil, err
-	}
-	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+	r.AddScaling(config, req.RopeFactors)
+	return ggufmap.Answer(r, config, architecture, "exaone4", req.Tensors, read, settings.names)
 }
 
 // ToGGUF is the reverse.

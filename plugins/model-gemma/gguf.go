@@ -44,9 +44,7 @@ func (gemma) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.Fro
 	config := r.Dimensions(req.Tensors)
 	config["hidden_act"], config["hidden_activation"] = "gelu_pytorch_tanh", "gelu_pytorch_tanh"
 	_, config["attention_bias"] = req.Tensors["blk.0.attn_q.bias"]
-	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
-		config["rope_scaling"] = scaling
-	}
+	r.AddScaling(config, req.RopeFactors)
 	architecture, modelType := gemma1, r.Architecture()
 	switch modelType {
 	case "gemma2":
@@ -66,15 +64,7 @@ func (gemma) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.Fro
 		config["query_pre_attn_scalar"] = queryScalar(architecture, r.Need("block_count"),
 			r.Need("embedding_length"), r.Need("attention.head_count"), r.Int("attention.key_length", 256))
 	}
-	data, err := r.Configuration(config, architecture, modelType)
-	if err != nil {
-		return nil, err
-	}
-	s, err := read(data)
-	if err != nil {
-		return nil, err
-	}
-	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+	return ggufmap.Answer(r, config, architecture, modelType, req.Tensors, read, settings.names)
 }
 
 // queryScalar is the number whose root scores are divided by. A file does not say it:

@@ -25,9 +25,7 @@ func (glm) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.FromG
 	config := r.Dimensions(req.Tensors)
 	config["partial_rotary_factor"] = r.Partial()
 	_, config["attention_bias"] = req.Tensors["blk.0.attn_q.bias"]
-	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
-		config["rope_scaling"] = scaling
-	}
+	r.AddScaling(config, req.RopeFactors)
 	data, err := r.Configuration(config, glm4, "glm4")
 	if err != nil {
 		return nil, err

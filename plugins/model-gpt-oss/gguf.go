@@ -30,7 +30,7 @@ func (gptOSS) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.Fr
 	config["num_local_experts"], config["num_experts_per_tok"] = r.Need("expert_count"), r.Need("expert_used_count")
 	config["sliding_window"] = r.Need("attention.sliding_window")
 	_, config["attention_bias"] = req.Tensors["blk.0.attn_q.bias"]
-	scaling := r.Scaling(req.RopeFactors, r.Need("context_length"))
+	scaling := r.Scaling(req.RopeFactors)
 	if scaling == nil {
 		scaling = map[string]any{"rope_type": "default"}
 	}

@@ -98,18 +98,8 @@ func (granite) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.F
 			config[key] = v
 		}
 	}
-	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
-		config["rope_scaling"] = scaling
-	}
-	data, err := r.Configuration(config, architecture, "granite")
-	if err != nil {
-		return nil, err
-	}
-	s, err := read(data)
-	if err != nil {
-		return nil, err
-	}
-	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+	r.AddScaling(config, req.RopeFactors)
+	return ggufmap.Answer(r, config, architecture, "granite", req.Tensors, read, settings.names)
 }
 
 // factors are the keys of a configuration and of a file.

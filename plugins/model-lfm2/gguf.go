@@ -56,18 +56,8 @@ func (lfm2) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.From
 		}
 	}
 	config["layer_types"] = types
-	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
-		config["rope_scaling"] = scaling
-	}
-	data, err := r.Configuration(config, architecture, "lfm2")
-	if err != nil {
-		return nil, err
-	}
-	s, err := read(data)
-	if err != nil {
-		return nil, err
-	}
-	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+	r.AddScaling(config, req.RopeFactors)
+	return ggufmap.Answer(r, config, architecture, "lfm2", req.Tensors, read, settings.names)
 }
 
 // ToGGUF is the reverse. A file holds a convolution's weight without the dimension of 1

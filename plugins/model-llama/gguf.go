@@ -15,9 +15,7 @@ func (llama) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.Fro
 	config := r.Dimensions(req.Tensors)
 	_, config["attention_bias"] = req.Tensors["blk.0.attn_q.bias"]
 	_, config["mlp_bias"] = req.Tensors["blk.0.ffn_up.bias"]
-	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
-		config["rope_scaling"] = scaling
-	}
+	r.AddScaling(config, req.RopeFactors)
 	if err := r.Err(); err != nil {
 		return nil, err
 	}

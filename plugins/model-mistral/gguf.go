@@ -18,7 +18,7 @@ func (mistral) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.F
 		return nil, fault.New(fault.Unsupported, "gguf: files of Mistral and Ministral carry the architecture llama, which model-llama reads")
 	}
 	config := r.Dimensions(req.Tensors)
-	scaling := r.Scaling(req.RopeFactors, r.Need("context_length"))
+	scaling := r.Scaling(req.RopeFactors)
 	if scaling == nil {
 		scaling = map[string]any{"rope_type": "default"}
 	}

@@ -97,18 +97,8 @@ func (mixtral) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.F
 	r := ggufmap.NewReader(req.Metadata)
 	config := r.Dimensions(req.Tensors)
 	config["num_local_experts"], config["num_experts_per_tok"] = r.Need("expert_count"), r.Need("expert_used_count")
-	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
-		config["rope_scaling"] = scaling
-	}
-	data, err := r.Configuration(config, architecture, "mixtral")
-	if err != nil {
-		return nil, err
-	}
-	s, err := read(data)
-	if err != nil {
-		return nil, err
-	}
-	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+	r.AddScaling(config, req.RopeFactors)
+	return ggufmap.Answer(r, config, architecture, "mixtral", req.Tensors, read, settings.names)
 }
 
 // ToGGUF is the reverse. As for Mistral, llama.cpp has no key for the window.

@@ -25,7 +25,7 @@ func (olmo) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.From
 	r := ggufmap.NewReader(req.Metadata)
 	config := r.Dimensions(req.Tensors)
 	_, config["attention_bias"] = req.Tensors["blk.0.attn_q.bias"]
-	scaling := r.Scaling(req.RopeFactors, r.Need("context_length"))
+	scaling := r.Scaling(req.RopeFactors)
 	if scaling != nil {
 		config["rope_scaling"] = scaling
 	}
@@ -34,15 +34,7 @@ func (olmo) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.From
 		architecture, modelType = olmo3, "olmo3"
 		config["sliding_window"], config["layer_types"] = window, r.LayerTypes(usualPeriod)
 	}
-	data, err := r.Configuration(config, architecture, modelType)
-	if err != nil {
-		return nil, err
-	}
-	s, err := read(data)
-	if err != nil {
-		return nil, err
-	}
-	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+	return ggufmap.Answer(r, config, architecture, modelType, req.Tensors, read, settings.names)
 }
 
 // ToGGUF is the reverse.

@@ -36,15 +36,7 @@ func (phi) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.FromG
 	if window := r.Int("attention.sliding_window", 0); window > 0 {
 		config["sliding_window"] = window
 	}
-	data, err := r.Configuration(config, architecture, "phi3")
-	if err != nil {
-		return nil, err
-	}
-	s, err := read(data)
-	if err != nil {
-		return nil, err
-	}
-	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+	return ggufmap.Answer(r, config, architecture, "phi3", req.Tensors, read, settings.names)
 }
 
 // ToGGUF is the reverse.

@@ -43,18 +43,8 @@ func (qwen) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.From
 	if architecture != qwen2 {
 		_, config["attention_bias"] = req.Tensors["blk.0.attn_q.bias"]
 	}
-	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
-		config["rope_scaling"] = scaling
-	}
-	data, err := r.Configuration(config, architecture, modelTypes[architecture])
-	if err != nil {
-		return nil, err
-	}
-	s, err := read(data)
-	if err != nil {
-		return nil, err
-	}
-	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+	r.AddScaling(config, req.RopeFactors)
+	return ggufmap.Answer(r, config, architecture, modelTypes[architecture], req.Tensors, read, settings.names)
 }
 
 // modelTypes are the model_type of each architecture.

@@ -124,18 +124,8 @@ func (smollm3) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*model.F
 	config := r.Dimensions(req.Tensors)
 	_, config["attention_bias"] = req.Tensors["blk.0.attn_q.bias"]
 	_, config["mlp_bias"] = req.Tensors["blk.0.ffn_up.bias"]
-	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
-		config["rope_scaling"] = scaling
-	}
-	data, err := r.Configuration(config, architecture, "smollm3")
-	if err != nil {
-		return nil, err
-	}
-	s, err := read(data)
-	if err != nil {
-		return nil, err
-	}
-	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+	r.AddScaling(config, req.RopeFactors)
+	return ggufmap.Answer(r, config, architecture, "smollm3", req.Tensors, read, settings.names)
 }
 
 // ToGGUF is the reverse.

@@ -102,18 +102,8 @@ func (starcoder2) FromGGUF(_ context.Context, req *model.FromGGUFRequest) (*mode
 	if window := r.Int("attention.sliding_window", 0); window > 0 {
 		config["sliding_window"] = window
 	}
-	if scaling := r.Scaling(req.RopeFactors, r.Need("context_length")); scaling != nil {
-		config["rope_scaling"] = scaling
-	}
-	data, err := r.Configuration(config, architecture, "starcoder2")
-	if err != nil {
-		return nil, err
-	}
-	s, err := read(data)
-	if err != nil {
-		return nil, err
-	}
-	return &model.FromGGUFResponse{Configuration: data, Tensors: s.names().FromGGUF(req.Tensors)}, nil
+	r.AddScaling(config, req.RopeFactors)
+	return ggufmap.Answer(r, config, architecture, "starcoder2", req.Tensors, read, settings.names)
 }
 
 // ToGGUF is the reverse. llama.cpp reads no window of this architecture; hone does.

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/honeml/hone/sdk/fault"
+	"github.com/honeml/hone/sdk/model"
 )
 
 // A Reader reads an architecture's key-values; it keeps the first mistake.
@@ -150,6 +151,23 @@ func (r *Reader) Configuration(config map[string]any, architecture, modelType st
 	return data, nil
 }
 
+// Answer answers FromGGUF: with the configuration, see [Reader.Configuration], and where
+// in the file the tensors stand, by the names of the settings that read makes of it.
+func Answer[S any](
+	r *Reader, config map[string]any, architecture, modelType string, tensors map[string][]int,
+	read func(configuration []byte) (S, error), names func(S) Map,
+) (*model.FromGGUFResponse, error) {
+	data, err := r.Configuration(config, architecture, modelType)
+	if err != nil {
+		return nil, err
+	}
+	s, err := read(data)
+	if err != nil {
+		return nil, err
+	}
+	return &model.FromGGUFResponse{Configuration: data, Tensors: names(s).FromGGUF(tensors)}, nil
+}
+
 // Partial is a configuration's partial_rotary_factor: the part of a head's columns
 // that rotates.
 func (r *Reader) Partial() float64 {
@@ -183,8 +201,17 @@ func (r *Reader) Dimensions(tensors map[string][]int) map[string]any {
 	return config
 }
 
+// AddScaling puts the file's scaling into a configuration, as its rope_scaling, where
+// it has one.
+func (r *Reader) AddScaling(config map[string]any, factors map[string][]float32) {
+	if scaling := r.Scaling(factors); scaling != nil {
+		config["rope_scaling"] = scaling
+	}
+}
+
 // Scaling is the rope_scaling of the file's key-values and factors, or nil.
-func (r *Reader) Scaling(factors map[string][]float32, context int) map[string]any {
+func (r *Reader) Scaling(factors map[string][]float32) map[string]any {
+	context := r.Need("context_length")
 	if f := factors["rope_freqs.weight"]; f != nil {
 		// Each frequency has a divisor of its own: what longrope expresses.
 		return map[string]any{
