@@ -78,11 +78,17 @@ func (a *app) installer(trust []string) (*installer.Installer, error) {
 
 // try asks a binary what it is.
 func (a *app) try(ctx context.Context, full, path string) error {
+	_, err := a.versionOf(ctx, full, path)
+	return err
+}
+
+// versionOf is the version that a binary says of itself; full is the name of its plugin.
+func (a *app) versionOf(ctx context.Context, full, path string) (string, error) {
 	kind, name, _ := plugin.ParseName(full)
 	p := pluginhost.Plugin{Kind: kind, Name: name, Path: path}
 	catalog := pluginhost.NewCatalog(pluginhost.CatalogOptions{Overrides: []pluginhost.Override{{Plugin: p}}, Logger: a.log()})
-	_, _, err := describe(ctx, catalog, p)
-	return err
+	version, _, err := describe(ctx, catalog, p)
+	return version, err
 }
 
 // initFolder installs what the run files of a folder require. The lock file then names

@@ -192,13 +192,12 @@ func (a *app) findUsed(used pluginRecord, entries []store.Entry) (pluginhost.Plu
 		WithHint("hone plugins install %s@%s installs it; or go on with what is locked now: hone run FILE -resume RUN", used.Source, used.Version)
 }
 
-// pluginRecord is what run.json says of a plugin.
-func (a *app) pluginRecord(p pluginhost.Plugin, version string) pluginRecord {
+// pluginRecord is what run.json says of a plugin; entries are the installed ones.
+func (a *app) pluginRecord(p pluginhost.Plugin, version string, entries []store.Entry) pluginRecord {
 	r := pluginRecord{
 		Name: p.String(), Version: version, Platform: release.Here(), Path: p.Path, Checksum: hex.EncodeToString(p.Checksum),
 		Dev: slices.Contains(a.devNames(), p.String()),
 	}
-	entries, _ := a.store().List(release.Here()) // what cannot be read was not started
 	for _, e := range entries {
 		if e.Path == p.Path {
 			r.Source = e.Source

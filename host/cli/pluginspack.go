@@ -14,7 +14,6 @@ import (
 	"github.com/honeml/hone/host/distribution/pack"
 	"github.com/honeml/hone/host/distribution/release"
 	"github.com/honeml/hone/host/distribution/source"
-	"github.com/honeml/hone/host/pluginhost"
 	"github.com/honeml/hone/sdk/plugin"
 )
 
@@ -86,7 +85,7 @@ func (a *app) packPlugin(ctx context.Context, f *packFlags, args []string) error
 	if err != nil {
 		return err
 	}
-	if err := a.askBinary(ctx, &o, temp); err != nil {
+	if err := a.askBinary(ctx, &o); err != nil {
 		return err
 	}
 	r, err := pack.Write(ctx, f.out, o)
@@ -173,7 +172,7 @@ func nameOfFile(path string) string {
 
 // askBinary has the binary for this machine say its version, which has to be the one
 // that is to be packed. Without such a binary name and version have to be given.
-func (a *app) askBinary(ctx context.Context, o *pack.Options, temp string) error {
+func (a *app) askBinary(ctx context.Context, o *pack.Options) error {
 	if o.Name == "" {
 		return usageError{fmt.Errorf("the binaries' names do not say what the plugin is called: give -name")}
 	}
@@ -184,27 +183,14 @@ func (a *app) askBinary(ctx context.Context, o *pack.Options, temp string) error
 		}
 		return nil
 	}
-	kind, name, ok := plugin.ParseName(o.Name)
-	if !ok {
-		return release.CheckName(o.Name)
+	if err := release.CheckName(o.Name); err != nil {
+		return err
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(temp, "asked")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	if err := linkOrCopy(path, filepath.Join(dir, release.BinaryName(o.Name, release.Here()))); err != nil {
-		return err
-	}
-	catalog := pluginhost.NewCatalog(pluginhost.CatalogOptions{Directories: []pluginhost.Directory{{Path: dir, Asked: true}}, Logger: a.log()})
-	p, err := catalog.Find(kind, name)
-	if err != nil {
-		return err
-	}
-	says, _, err := describe(ctx, catalog, p)
+	says, err := a.versionOf(ctx, o.Name, path)
 	if err != nil {
 		return err
 	}
@@ -217,18 +203,6 @@ func (a *app) askBinary(ctx context.Context, o *pack.Options, temp string) error
 			o.Version, path, says)
 	}
 	return nil
-}
-
-// linkOrCopy makes the program at path known under another name.
-func linkOrCopy(path, name string) error {
-	if os.Symlink(path, name) == nil {
-		return nil
-	}
-	data, err := os.ReadFile(path) // a system that lets not everybody make links
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(name, data, 0o700)
 }
 
 // showRelease says what was made.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/honeml/hone/host/distribution/release"
 	"github.com/honeml/hone/host/export"
 	"github.com/honeml/hone/host/metrics"
 	"github.com/honeml/hone/host/pluginhost"
@@ -108,12 +109,13 @@ func (s *session) fill(r *record, journal *metrics.Journal) (err error) {
 
 // pluginRecords are the plugins of the run.
 func (s *session) pluginRecords() []pluginRecord {
+	entries, _ := s.app.store().List(release.Here()) // what cannot be read was not started
 	records := []pluginRecord{
-		s.app.pluginRecord(s.kernels.plugin, s.kernels.description.Version),
-		s.app.pluginRecord(s.modelPlugin.Plugin, s.modelPlugin.Description.Version),
+		s.app.pluginRecord(s.kernels.plugin, s.kernels.description.Version, entries),
+		s.app.pluginRecord(s.modelPlugin.Plugin, s.modelPlugin.Description.Version, entries),
 	}
 	for _, l := range s.loggerPlugins {
-		records = append(records, s.app.pluginRecord(l.Plugin, l.Description.Version))
+		records = append(records, s.app.pluginRecord(l.Plugin, l.Description.Version, entries))
 	}
 	return records
 }

@@ -20,3 +20,6 @@ func Parse(name string, src []byte) (*hclsyntax.Body, Diagnostics) {
 	}
 	return body, d
 }
+
+// Literal is the value of a string that is written out in a file that [Parse] parsed.
+func Literal(x hclsyntax.Expression) (string, bool) { return evaluate.Literal(x) }

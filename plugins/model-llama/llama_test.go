@@ -1,10 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"flag"
-	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,9 +9,8 @@ import (
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/model"
+	"github.com/honeml/hone/sdk/plugintest/modeltest"
 )
-
-var update = flag.Bool("update", false, "write the golden graph anew")
 
 func readFile(t testing.TB, name string) []byte {
 	t.Helper()
@@ -28,17 +24,7 @@ func readFile(t testing.TB, name string) []byte {
 // change is the small configuration with other keys; a nil value removes one.
 func change(t testing.TB, keys map[string]any) []byte {
 	t.Helper()
-	var config map[string]any
-	if err := json.Unmarshal(readFile(t, "small.json"), &config); err != nil {
-		t.Fatal(err)
-	}
-	maps.Copy(config, keys)
-	maps.DeleteFunc(config, func(_ string, v any) bool { return v == nil })
-	data, err := json.Marshal(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
+	return modeltest.Change(t, readFile(t, "small.json"), keys)
 }
 
 func build(t testing.TB, config []byte, untied bool) *graph.Graph {
@@ -51,17 +37,7 @@ func build(t testing.TB, config []byte, untied bool) *graph.Graph {
 }
 
 // TestGraph: the Graph of a small configuration, written out.
-func TestGraph(t *testing.T) {
-	got := build(t, readFile(t, "small.json"), false).Text()
-	if *update {
-		if err := os.WriteFile(filepath.Join("testdata", "small.graph"), []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if want := string(readFile(t, "small.graph")); got != want {
-		t.Errorf("the graph is not that of testdata/small.graph (-update writes it anew):\n%s", got)
-	}
-}
+func TestGraph(t *testing.T) { modeltest.Graphs(t, llama{}) }
 
 // TestHead: whose weights the head has, and where from.
 func TestHead(t *testing.T) {

@@ -124,7 +124,7 @@ func (p *parser) plugin(b *hclsyntax.Block) Plugin {
 			}
 			return ""
 		}
-		v, ok := literal(a.Expr)
+		v, ok := runfile.Literal(a.Expr)
 		if !ok || v == "" {
 			p.refuse(a.Expr.Range(), "%s is a string.", name)
 			return ""
@@ -172,7 +172,7 @@ func (p *parser) binaries(b *hclsyntax.Block) map[release.Platform]release.SHA25
 			p.refuse(item.KeyExpr.Range(), "A platform looks like linux_amd64.")
 			continue
 		}
-		text, _ := literal(item.ValueExpr)
+		text, _ := runfile.Literal(item.ValueExpr)
 		var hash release.SHA256
 		if err := hash.UnmarshalText([]byte(text)); err != nil {
 			p.refuse(item.ValueExpr.Range(), "A hash has 64 hexadecimal digits.")
@@ -195,18 +195,5 @@ func keyOf(expr hclsyntax.Expression) (string, bool) {
 	if word := hcl.ExprAsKeyword(key.Wrapped); word != "" {
 		return word, true
 	}
-	return literal(key.Wrapped)
-}
-
-// literal is the value of a string that is written out.
-func literal(expr hclsyntax.Expression) (string, bool) {
-	t, ok := expr.(*hclsyntax.TemplateExpr)
-	if !ok || !t.IsStringLiteral() {
-		return "", false
-	}
-	v, diags := t.Value(nil)
-	if diags.HasErrors() {
-		return "", false
-	}
-	return v.AsString(), true
+	return runfile.Literal(key.Wrapped)
 }

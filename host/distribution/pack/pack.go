@@ -5,9 +5,7 @@ package pack
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -91,7 +89,7 @@ func (o *Options) archive(ctx context.Context, r *release.Release, p release.Pla
 		r.SDK = built.sdk
 	}
 	b.Archive = release.ArchiveName(r.Name, r.Version, p)
-	if b.BinarySize, b.BinarySHA256, err = hashFile(path); err != nil {
+	if b.BinarySize, b.BinarySHA256, err = release.HashFile(path); err != nil {
 		return b, err
 	}
 	members := []release.Member{{Name: release.BinaryName(r.Name, p), Path: path, Executable: true}}
@@ -109,7 +107,7 @@ func (o *Options) archive(ctx context.Context, r *release.Release, p release.Pla
 	if err := file.Sync(); err != nil {
 		return b, err
 	}
-	b.ArchiveSize, b.ArchiveSHA256, err = hashFile(file.Name())
+	b.ArchiveSize, b.ArchiveSHA256, err = release.HashFile(file.Name())
 	return b, err
 }
 
@@ -160,17 +158,4 @@ func move(files []string, from, to string) error {
 		}
 	}
 	return nil
-}
-
-func hashFile(path string) (size int64, sum release.SHA256, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, sum, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if size, err = io.Copy(h, f); err != nil {
-		return 0, sum, err
-	}
-	return size, release.SHA256(h.Sum(nil)), nil
 }

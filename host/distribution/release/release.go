@@ -25,7 +25,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -71,6 +73,20 @@ func (h *SHA256) UnmarshalText(text []byte) error {
 	}
 	copy(h[:], raw)
 	return nil
+}
+
+// HashFile is the size and the hash of a file.
+func HashFile(path string) (size int64, sum SHA256, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, sum, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if size, err = io.Copy(h, f); err != nil {
+		return 0, sum, err
+	}
+	return size, SHA256(h.Sum(nil)), nil
 }
 
 // Build is the release's build for a platform; the error is a [*PlatformError].

@@ -22,7 +22,6 @@ package store
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -226,16 +225,11 @@ func (s *Store) Current(name string, platform release.Platform) *Entry {
 // Verify hashes an entry's binary. The error is a [*ChangedError] where it is not what
 // was installed.
 func (s *Store) Verify(e Entry) error {
-	f, err := os.Open(e.Path)
+	_, got, err := release.HashFile(e.Path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return err
-	}
-	if got := release.SHA256(h.Sum(nil)); got != e.SHA256 {
+	if got != e.SHA256 {
 		return &ChangedError{Path: e.Path, Installed: e.SHA256, Found: got}
 	}
 	return nil

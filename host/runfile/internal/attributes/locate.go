@@ -61,13 +61,5 @@ func literal(key hclsyntax.Expression) (string, bool) {
 			return name, true
 		}
 	}
-	t, ok := evaluate.Unwrap(k.Wrapped).(*hclsyntax.TemplateExpr)
-	if !ok || !t.IsStringLiteral() {
-		return "", false
-	}
-	v, diags := t.Value(nil)
-	if diags.HasErrors() {
-		return "", false
-	}
-	return v.AsString(), true
+	return evaluate.Literal(k.Wrapped)
 }

@@ -157,6 +157,19 @@ func Unwrap(x hclsyntax.Expression) hclsyntax.Expression {
 	return x
 }
 
+// Literal is the value of a string that is written out.
+func Literal(x hclsyntax.Expression) (string, bool) {
+	t, ok := Unwrap(x).(*hclsyntax.TemplateExpr)
+	if !ok || !t.IsStringLiteral() {
+		return "", false
+	}
+	v, diags := t.Value(nil)
+	if diags.HasErrors() {
+		return "", false
+	}
+	return v.AsString(), true
+}
+
 // wrap puts meters around an expression and all within it, in place. Literals
 // need none.
 func (m *meter) wrap(x hclsyntax.Expression, next use) hclsyntax.Expression {
