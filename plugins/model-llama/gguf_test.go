@@ -213,7 +213,7 @@ func TestFromGGUFMistakes(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			config := readFile(t, "small.json")
+			config := small(t)
 			req := reread(t, config, toGGUF(t, config))
 			test.change(req)
 			_, err := llama{}.FromGGUF(t.Context(), req)
@@ -231,7 +231,7 @@ func FuzzFromGGUF(f *testing.F) {
 	f.Add("llama.attention.head_count", `7`, "blk.0.attn_k.weight", 0, 4)
 	f.Add("llama.rope.scaling.type", `"yarn"`, "blk.0.attn_k.bias", -1, 0)
 	f.Add("llama.rope.scaling.factor", `0.5`, rope.GGUFFactors, 1, 1)
-	config := readFile(f, "small.json")
+	config := small(f)
 	out := toGGUF(f, config)
 	f.Fuzz(func(t *testing.T, key, value, tensor string, rows, columns int) {
 		req := reread(t, config, out)

@@ -12,19 +12,20 @@ import (
 	"github.com/honeml/hone/sdk/plugintest/modeltest"
 )
 
-func readFile(t testing.TB, name string) []byte {
+// small is the small configuration.
+func small(t testing.TB) []byte {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", name))
+	data, err := os.ReadFile(filepath.Join("testdata", "small.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return data
 }
 
-// change is the small configuration with other keys; a nil value removes one.
+// change is that with other keys; a nil value removes one.
 func change(t testing.TB, keys map[string]any) []byte {
 	t.Helper()
-	return modeltest.Change(t, readFile(t, "small.json"), keys)
+	return modeltest.Change(t, small(t), keys)
 }
 
 func build(t testing.TB, config []byte, untied bool) *graph.Graph {
@@ -123,7 +124,7 @@ func TestDefaults(t *testing.T) {
 // FuzzBuild: a configuration is refused or gives a valid Graph; nothing panics or
 // grows without bound.
 func FuzzBuild(f *testing.F) {
-	f.Add(readFile(f, "small.json"), 64, false)
+	f.Add(small(f), 64, false)
 	f.Add(change(f, map[string]any{"head_dim": 8, "num_hidden_layers": 3, "rope_parameters": nil, "rope_scaling": map[string]any{"type": "dynamic", "factor": 2}}), 300, true)
 	f.Add([]byte(`{}`), 0, false)
 	f.Add([]byte(`{"rope_scaling": {"type": "yarn", "factor": 4, "truncate": false}}`), 1<<20, false)

@@ -212,12 +212,10 @@ func (r *router) gradient(d, logits, dw []float32) {
 		}
 	}
 	for s, e := range r.chosen {
-		switch p := r.scores[s]; {
-		case o.Sigmoid:
+		p := r.scores[s]
+		if o.Sigmoid {
 			d[e] = float32(slope(s) * p * (1 - p))
-		case o.After:
-			d[e] = float32(p * (slope(s) - mean))
-		default:
+		} else {
 			d[e] = float32(p * (slope(s) - mean))
 		}
 	}
