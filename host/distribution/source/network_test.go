@@ -214,20 +214,26 @@ func TestRefused(t *testing.T) {
 			tt.spoil(t, filepath.Join(root, "1.2.0", tt.file))
 			s := serve(t, http.FileServer(http.Dir(root)), "", nil)
 			for _, address := range []string{s.URL, root} {
-				dir := t.TempDir()
-				tree := open(t, address)
-				r, err := tree.Release(t.Context(), "1.2.0")
-				if err == nil {
-					err = tree.Fetch(t.Context(), r, linux, filepath.Join(dir, "installed"))
-				}
-				if err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
-					t.Errorf("got %v, want one line with %q", err, tt.says)
-				}
-				if left := listing(t, dir); len(left) > 0 {
-					t.Errorf("left behind: %q", left)
-				}
+				checkRefused(t, open(t, address), tt.says)
 			}
 		})
+	}
+}
+
+// checkRefused asks for version 1.2.0 of a source that must not give it, says why in
+// one line and leaves nothing behind.
+func checkRefused(t *testing.T, s source.Source, says string) {
+	t.Helper()
+	dir := t.TempDir()
+	r, err := s.Release(t.Context(), "1.2.0")
+	if err == nil {
+		err = s.Fetch(t.Context(), r, linux, filepath.Join(dir, "installed"))
+	}
+	if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want one line with %q", err, says)
+	}
+	if left := listing(t, dir); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
 	}
 }
 
@@ -279,7 +285,6 @@ func TestNetworkFails(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := serve(t, http.FileServer(http.Dir(root)), tt.suffix, tt.trouble)
-			dir := t.TempDir()
 			a, err := source.Parse(s.URL)
 			if err != nil {
 				t.Fatal(err)
@@ -288,16 +293,7 @@ func TestNetworkFails(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := tree.Release(t.Context(), "1.2.0")
-			if err == nil {
-				err = tree.Fetch(t.Context(), r, linux, filepath.Join(dir, "installed"))
-			}
-			if err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("got %v, want one line with %q", err, tt.says)
-			}
-			if left := listing(t, dir); len(left) > 0 {
-				t.Errorf("left behind: %q", left)
-			}
+			checkRefused(t, tree, tt.says)
 		})
 	}
 }
