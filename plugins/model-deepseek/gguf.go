@@ -8,7 +8,6 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/model"
 	"github.com/honeml/hone/sdk/model/ggufmap"
-	"github.com/honeml/hone/sdk/model/rope"
 )
 
 // ggufArchitecture is what llama.cpp calls DeepSeek V2 and V3.
@@ -118,16 +117,11 @@ func (deepseek) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGG
 	if err != nil {
 		return nil, err
 	}
-	tensors := s.names().ToGGUF(req.Tensors, s.Shape)
-	if factors != nil {
-		tensors = append(tensors, model.GGUFTensor{Name: rope.GGUFFactors, Values: factors})
-	}
+	out := s.AnswerGGUF(req, s.names(), keys, factors)
 	for _, name := range req.Tensors {
-		tensors = append(tensors, s.pack(name)...)
+		out.Tensors = append(out.Tensors, s.pack(name)...)
 	}
-	return &model.ToGGUFResponse{
-		Architecture: ggufArchitecture, Metadata: ggufmap.Keys(ggufArchitecture, keys), Tensors: tensors,
-	}, nil
+	return out, nil
 }
 
 func (s settings) writeKeys(keys map[string]any) {

@@ -56,9 +56,9 @@ func (phi) ToGGUF(_ context.Context, req *model.ToGGUFRequest) (*model.ToGGUFRes
 	if err != nil {
 		return nil, err
 	}
-	tensors := s.names().ToGGUF(req.Tensors, s.Shape)
+	out := s.AnswerGGUF(req, s.names(), keys, nil)
 	if long != nil {
-		tensors = append(tensors, model.GGUFTensor{Name: rope.GGUFLong, Values: long}, model.GGUFTensor{Name: rope.GGUFShort, Values: short})
+		out.Tensors = append(out.Tensors, model.GGUFTensor{Name: rope.GGUFLong, Values: long}, model.GGUFTensor{Name: rope.GGUFShort, Values: short})
 	}
-	return &model.ToGGUFResponse{Architecture: "phi3", Metadata: ggufmap.Keys("phi3", keys), Tensors: tensors}, nil
+	return out, nil
 }

@@ -32,13 +32,19 @@ func (d Decoder) WriteGGUF(req *model.ToGGUFRequest, names ggufmap.Map, keys map
 	if err != nil {
 		return nil, err
 	}
+	return d.AnswerGGUF(req, names, keys, factors), nil
+}
+
+// AnswerGGUF is [Decoder.WriteGGUF] where keys are complete; factors are the divisors
+// of the rotation's frequencies, nil for none.
+func (d Decoder) AnswerGGUF(req *model.ToGGUFRequest, names ggufmap.Map, keys map[string]any, factors []float32) *model.ToGGUFResponse {
 	tensors := names.ToGGUF(req.Tensors, d.Shape)
 	if factors != nil {
 		tensors = append(tensors, model.GGUFTensor{Name: rope.GGUFFactors, Values: factors})
 	}
 	return &model.ToGGUFResponse{
 		Architecture: names.Architecture, Metadata: ggufmap.Keys(names.Architecture, keys), Tensors: tensors,
-	}, nil
+	}
 }
 
 // Shape is the shape of the query's and key's tensors of a checkpoint, whose
