@@ -119,9 +119,3 @@ func reach(n int) int {
 	}
 	return n
 }
-
-// ceil is n/by, rounded up.
-func ceil(n, by int) int { return (n + by - 1) / by }
-
-// align rounds bytes up to where a buffer may begin.
-func align(bytes int64) int64 { return (bytes + 255) &^ 255 }

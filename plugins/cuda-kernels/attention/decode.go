@@ -33,7 +33,7 @@ func NewDecoder(set *device.Set, spec Spec) *Decoder {
 // leave room for their queries in shared memory and their results in registers.
 func headsAtOnce(s Spec) int {
 	n := min(8, s.Op.Heads/s.Op.KVHeads)
-	for n > 1 && (n*s.Op.KeyWidth*4 > 32<<10 || n*ceil(s.Op.ValueWidth, 128) > 32) {
+	for n > 1 && (n*s.Op.KeyWidth*4 > 32<<10 || n*device.Ceil(s.Op.ValueWidth, 128) > 32) {
 		n--
 	}
 	return n
@@ -57,11 +57,11 @@ func (d *Decoder) Append(q *device.Queue, rows int, k, v, sample, position devic
 // no more than fill a large GPU.
 func (d *Decoder) shares(cache Cache) int {
 	blocks := max(1, d.blocks()*cache.Sequences)
-	return max(1, min(ceil(cache.Capacity, 256), ceil(1056, blocks)))
+	return max(1, min(device.Ceil(cache.Capacity, 256), device.Ceil(1056, blocks)))
 }
 
 func (d *Decoder) blocks() int {
-	return d.spec.Op.KVHeads * ceil(d.spec.Op.Heads/d.spec.Op.KVHeads, d.atOnce)
+	return d.spec.Op.KVHeads * device.Ceil(d.spec.Op.Heads/d.spec.Op.KVHeads, d.atOnce)
 }
 
 // Workspace is the bytes that Decode needs.
@@ -72,7 +72,7 @@ func (d *Decoder) Workspace(cache Cache) int64 {
 
 func (d *Decoder) sizes(cache Cache) (results, limits int64) {
 	n := int64(cache.Sequences) * int64(d.spec.Op.Heads) * int64(d.shares(cache)) * 4
-	return align(n * int64(d.spec.Op.ValueWidth)), align(n * 2)
+	return device.Align(n * int64(d.spec.Op.ValueWidth)), device.Align(n * 2)
 }
 
 // Decode computes y [Sequences, Heads·ValueWidth] for queries [Sequences,

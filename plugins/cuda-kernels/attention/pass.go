@@ -43,9 +43,9 @@ func (a *Attention) Forward(q *device.Queue, rows int, in Inputs, out Outputs) {
 	if rows == 0 {
 		return
 	}
-	grid := device.Grid{X: a.spec.Op.Heads, Y: ceil(rows, side), Z: ceil(a.spec.Op.ValueWidth, a.spec.plainColumns()), Threads: 256}
+	grid := device.Grid{X: a.spec.Op.Heads, Y: device.Ceil(rows, side), Z: device.Ceil(a.spec.Op.ValueWidth, a.spec.plainColumns()), Threads: 256}
 	if a.flash {
-		grid = a.forwardTiles.grid(a.spec.Op.Heads, ceil(rows, a.forwardTiles.queries))
+		grid = a.forwardTiles.grid(a.spec.Op.Heads, device.Ceil(rows, a.forwardTiles.queries))
 	}
 	q.Launch(a.forward, grid, in.Q, in.K, in.V, in.Sinks, in.Batch.DocStart, out.Y, out.LogSum, int32(rows))
 }
@@ -56,7 +56,7 @@ func (t tiles) grid(heads, blocks int) device.Grid {
 
 // Workspace is the bytes that Backward needs.
 func (a *Attention) Workspace(rows int) int64 {
-	return align(a.LogSumBytes(rows)) + align(int64(a.spec.Op.Heads)*sinkBlocks*4)
+	return device.Align(a.LogSumBytes(rows)) + device.Align(int64(a.spec.Op.Heads)*sinkBlocks*4)
 }
 
 // Backward computes the gradients of the inputs from dy [rows, Heads·ValueWidth],
@@ -68,7 +68,7 @@ func (a *Attention) Backward(q *device.Queue, rows int, in Inputs, out Outputs, 
 	delta := workspace
 	a.rowDelta(q, rows, out.Y, dy, delta)
 	if to.Sinks != 0 && a.hasSinks() {
-		partial := workspace.Offset(align(a.LogSumBytes(rows)))
+		partial := workspace.Offset(device.Align(a.LogSumBytes(rows)))
 		grid := device.Grid{X: sinkBlocks, Y: a.spec.Op.Heads, Threads: 256}
 		q.Launch(a.sinks, grid, in.Sinks, out.LogSum, delta, partial, int32(rows))
 		q.Launch(a.sinksSum, device.Grid{X: a.spec.Op.Heads, Threads: 32}, partial, to.Sinks)
@@ -87,22 +87,22 @@ func (a *Attention) rowDelta(q *device.Queue, rows int, y, dy, delta device.Poin
 	o := a.spec.Op
 	vector := vectorOf(a.spec.Type, o.ValueWidth)
 	lanes := deltaLanes(o.ValueWidth, vector)
-	q.Launch(a.delta, device.Grid{X: ceil(rows*o.Heads*lanes, 256), Threads: 256}, y, dy, delta, int32(rows))
+	q.Launch(a.delta, device.Grid{X: device.Ceil(rows*o.Heads*lanes, 256), Threads: 256}, y, dy, delta, int32(rows))
 }
 
 func (a *Attention) keysGrid(rows int) device.Grid {
 	o := a.spec.Op
 	if a.flash {
-		return a.keyTiles.grid(o.KVHeads, ceil(rows, a.keyTiles.keys))
+		return a.keyTiles.grid(o.KVHeads, device.Ceil(rows, a.keyTiles.keys))
 	}
 	columns := a.spec.plainColumns()
-	return device.Grid{X: o.KVHeads, Y: ceil(rows, side), Z: ceil(o.ValueWidth, columns) + ceil(o.KeyWidth, columns), Threads: 256}
+	return device.Grid{X: o.KVHeads, Y: device.Ceil(rows, side), Z: device.Ceil(o.ValueWidth, columns) + device.Ceil(o.KeyWidth, columns), Threads: 256}
 }
 
 func (a *Attention) queriesGrid(rows int) device.Grid {
 	o := a.spec.Op
 	if a.flash {
-		return a.queryTiles.grid(o.Heads, ceil(rows, a.queryTiles.queries))
+		return a.queryTiles.grid(o.Heads, device.Ceil(rows, a.queryTiles.queries))
 	}
-	return device.Grid{X: o.Heads, Y: ceil(rows, side), Z: ceil(o.KeyWidth, a.spec.plainColumns()), Threads: 256}
+	return device.Grid{X: o.Heads, Y: device.Ceil(rows, side), Z: device.Ceil(o.KeyWidth, a.spec.plainColumns()), Threads: 256}
 }

@@ -76,7 +76,7 @@ var (
 
 // columns are a head's widths as tiles hold them.
 func (s Spec) columns(t *tiles) (key, value int) {
-	return ceil(s.Op.KeyWidth, t.pad) * t.pad, ceil(s.Op.ValueWidth, t.pad) * t.pad
+	return device.Ceil(s.Op.KeyWidth, t.pad) * t.pad, device.Ceil(s.Op.ValueWidth, t.pad) * t.pad
 }
 
 // padding is what a row has beside its columns; tile.cuh says why.

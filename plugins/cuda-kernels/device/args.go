@@ -14,6 +14,12 @@ type Pointer uint64
 // Offset is the address bytes further on.
 func (p Pointer) Offset(bytes int64) Pointer { return p + Pointer(bytes) }
 
+// Alignment is where buffers that lie one behind the other begin, in bytes.
+const Alignment = 256
+
+// Align rounds bytes up to where the next buffer may begin.
+func Align(bytes int64) int64 { return (bytes + Alignment - 1) / Alignment * Alignment }
+
 // pack writes arguments where the kernel reads them. An argument is a Pointer, an
 // int32, uint32, int64, uint64 or float32, and as long as the kernel's parameter.
 func pack(buffer []byte, parameters []cubin.Parameter, args []any) ([]byte, error) {

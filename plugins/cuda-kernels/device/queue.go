@@ -26,6 +26,9 @@ type Grid struct {
 	Shared  int
 }
 
+// Ceil is n/by, rounded up: how many blocks of by there are to n.
+func Ceil[N int | int64](n, by N) N { return (n + by - 1) / by }
+
 // A Queue is work for the GPU that is done in its order. It keeps the first error
 // and does nothing after it.
 type Queue struct {

@@ -258,7 +258,7 @@ func (p *pass) scalarGrid(n int64) device.Grid {
 	return device.Grid{X: min(1024, ceil(n, int64(threads*p.vector))), Threads: threads}
 }
 
-func ceil(a, b int64) int { return int((a + b - 1) / b) }
+func ceil(n, by int64) int { return int(device.Ceil(n, by)) }
 
 // String is the expression, for plans and messages.
 func (m *Map) String() string { return fmt.Sprintf("map %q", m.spec.Map.Expr) }

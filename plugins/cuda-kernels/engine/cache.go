@@ -43,7 +43,7 @@ func (e *Engine) addCache(width int, t device.Type) int {
 // slotBytes is the memory of one node's place.
 func (e *Engine) slotBytes(s cacheSlot) int64 {
 	tokens := int64(e.phases.GenerateSequences) * int64(e.phases.GenerateLength)
-	return align(tokens * int64(s.width) * s.t.Size())
+	return device.Align(tokens * int64(s.width) * s.t.Size())
 }
 
 func (e *Engine) cacheBytes() int64 {

@@ -7,11 +7,6 @@ import (
 	"github.com/honeml/hone/sdk/kernels"
 )
 
-// alignment of everything in the arena, in bytes.
-const alignment = 256
-
-func align(n int64) int64 { return (n + alignment - 1) / alignment * alignment }
-
 // A span is a piece of the arena.
 type span struct{ offset, bytes int64 }
 
@@ -24,7 +19,7 @@ type arena struct {
 // take lays out the next bytes, accounted to a category.
 func (a *arena) take(category string, bytes int64) span {
 	s := span{a.size, bytes}
-	bytes = align(bytes)
+	bytes = device.Align(bytes)
 	a.size += bytes
 	for i := range a.items {
 		if a.items[i].Category == category {
@@ -53,7 +48,7 @@ type scratch struct {
 func need(pieces ...int64) int64 {
 	total := int64(0)
 	for _, p := range pieces {
-		total += align(p)
+		total += device.Align(p)
 	}
 	return total
 }
@@ -62,7 +57,7 @@ func need(pieces ...int64) int64 {
 // wrongly; it ends the step with an error.
 func (c *call) take(bytes int64) device.Pointer {
 	p := c.scratch.next
-	c.scratch.next += device.Pointer(align(bytes))
+	c.scratch.next += device.Pointer(device.Align(bytes))
 	if c.scratch.next > c.scratch.end {
 		c.q.Fail(fmt.Errorf("the workspace is %d bytes too small: please report this", c.scratch.next-c.scratch.end))
 	}

@@ -28,7 +28,7 @@ func (e *Engine) hostBytes() int64 {
 	if e.training != nil {
 		rows := bucket(e.layout.tokens)
 		for _, v := range e.training.moved {
-			total += align(e.valueBytes(v, rows)) + align(e.auxOf(v, rows))
+			total += device.Align(e.valueBytes(v, rows)) + device.Align(e.auxOf(v, rows))
 		}
 	}
 	return total
@@ -53,7 +53,7 @@ func newMover(e *Engine) (*mover, error) {
 	rows, at := bucket(e.layout.tokens), int64(0)
 	take := func(bytes int64) []byte {
 		piece := m.memory.Bytes()[at : at+bytes]
-		at += align(bytes)
+		at += device.Align(bytes)
 		return piece
 	}
 	for _, v := range e.training.moved {

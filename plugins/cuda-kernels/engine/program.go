@@ -64,12 +64,12 @@ func (e *Engine) bufferSizes(buffers []live.Buffer, rows int) []int64 {
 	sizes := make([]int64, len(buffers))
 	for i, b := range buffers {
 		if b.Value == graph.NoValue {
-			sizes[i] = align(e.nodes[e.head.TrunkNodes[b.Node]].keptBytes(rows))
+			sizes[i] = device.Align(e.nodes[e.head.TrunkNodes[b.Node]].keptBytes(rows))
 			continue
 		}
-		sizes[i] = align(e.valueBytes(b.Value, rows))
+		sizes[i] = device.Align(e.valueBytes(b.Value, rows))
 		if !b.Gradient {
-			sizes[i] += align(e.auxOf(b.Value, rows))
+			sizes[i] += device.Align(e.auxOf(b.Value, rows))
 		}
 	}
 	return sizes
@@ -79,8 +79,8 @@ func (e *Engine) bufferSizes(buffers []live.Buffer, rows int) []int64 {
 func (e *Engine) bind(s *diff.Schedule, rows int) *program {
 	placed := place.Place(s)
 	sizes := e.bufferSizes(placed.Buffers, rows)
-	aux := func(buffer int) int64 { return align(e.valueBytes(placed.Buffers[buffer].Value, rows)) }
-	offsets, size := live.Layout(placed.Buffers, sizes, alignment)
+	aux := func(buffer int) int64 { return device.Align(e.valueBytes(placed.Buffers[buffer].Value, rows)) }
+	offsets, size := live.Layout(placed.Buffers, sizes, device.Alignment)
 	offset := func(buffer int) int64 {
 		if buffer < 0 {
 			return nowhere

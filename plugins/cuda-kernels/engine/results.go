@@ -30,7 +30,7 @@ const stepsAhead = 2
 
 // resultsBytes: the state, the step's loss, the micro-batches' losses, float64 each.
 func resultsBytes(microBatches int) int64 {
-	return align(optimizer.StateBytes) + 8*int64(1+microBatches)
+	return device.Align(optimizer.StateBytes) + 8*int64(1+microBatches)
 }
 
 func newResults(e *Engine) (*results, error) {
@@ -64,7 +64,7 @@ func (e *Engine) state() device.Pointer { return e.at(e.resultSpan) }
 
 // lossAt is where a loss is summed: 0 the step's, i+1 that of micro-batch i.
 func (e *Engine) lossAt(i int) device.Pointer {
-	return e.state().Offset(align(optimizer.StateBytes) + 8*int64(i))
+	return e.state().Offset(device.Align(optimizer.StateBytes) + 8*int64(i))
 }
 
 // lossNow is where a micro-batch's loss is summed while it runs.
@@ -72,7 +72,7 @@ func (e *Engine) lossNow() device.Pointer { return e.lossAt(1 + mostMicroBatches
 
 // losses reads the step's loss and those of its micro-batches.
 func (c *resultsCopy) losses(microBatches int) (total float64, each []float64) {
-	data := c.memory.Bytes()[align(optimizer.StateBytes):]
+	data := c.memory.Bytes()[device.Align(optimizer.StateBytes):]
 	number := func(i int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])) }
 	for i := range microBatches {
 		each = append(each, number(i+1))

@@ -34,7 +34,7 @@ func NewPack(set *device.Set, experts, height, rank int, t device.Type) *Pack {
 
 // Run packs b.
 func (p *Pack) Run(q *device.Queue, to, b device.Pointer) {
-	q.Launch(p.kernel, device.Grid{X: int((p.pieces + 255) / 256), Threads: 256}, to, b)
+	q.Launch(p.kernel, rows.Blocks(p.pieces), to, b)
 }
 
 // BiasSums adds up the gradients of biases, one for each expert.
@@ -52,5 +52,5 @@ func NewBiasSums(set *device.Set, experts, width int, t device.Type) *BiasSums {
 
 // Add is d[e] += Σ x[i] over the slots of e; d is float32 [experts, width].
 func (b *BiasSums) Add(q *device.Queue, g Groups, d, x device.Pointer) {
-	q.Launch(b.kernel, device.Grid{X: ceil(b.width, 32), Y: b.experts, Threads: 256}, d, x, g.order, g.offsets)
+	q.Launch(b.kernel, device.Grid{X: device.Ceil(b.width, 32), Y: b.experts, Threads: 256}, d, x, g.order, g.offsets)
 }

@@ -38,7 +38,7 @@ func NewCombine(set *device.Set, spec CombineSpec) *Combine {
 // Forward is y[t] = Σ_s weights[t,s]·x[t,s], or adds that to y.
 func (c *Combine) Forward(q *device.Queue, rowCount int, y, x, weights device.Pointer, add bool) {
 	pieces := int64(rowCount) * int64(c.spec.Width/c.vector)
-	q.Launch(c.forward, device.Grid{X: int((pieces + 255) / 256), Threads: 256}, y, x, weights, int64(rowCount), rows.Flag(add))
+	q.Launch(c.forward, rows.Blocks(pieces), y, x, weights, int64(rowCount), rows.Flag(add))
 }
 
 // A Gradient is where a gradient goes: 0 is nowhere.
@@ -51,5 +51,5 @@ type Gradient struct {
 // dw[t,s] = dy[t]·x[t,s], which alone reads x.
 func (c *Combine) Backward(q *device.Queue, rowCount int, dx, dWeights Gradient, dy, x, weights device.Pointer) {
 	slots := rowCount * c.spec.Slots
-	q.Launch(c.backward, device.Grid{X: ceil(slots, 8), Threads: 256}, dx.To, dWeights.To, dy, x, weights, int64(slots), rows.Flag(dx.Add), rows.Flag(dWeights.Add))
+	q.Launch(c.backward, device.Grid{X: device.Ceil(slots, 8), Threads: 256}, dx.To, dWeights.To, dy, x, weights, int64(slots), rows.Flag(dx.Add), rows.Flag(dWeights.Add))
 }

@@ -108,7 +108,7 @@ func TestMostTiles(t *testing.T) {
 	tilesFor := func(counts []int) int {
 		used := 0
 		for _, n := range counts {
-			used += ceil(n, g.tile)
+			used += device.Ceil(n, g.tile)
 		}
 		return used
 	}

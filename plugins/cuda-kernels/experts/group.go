@@ -48,7 +48,7 @@ func (g *Grouping) mostTiles(slots int) int {
 
 // pieces are the bytes of order, offsets and tiles.
 func (g *Grouping) pieces(slots int) [3]int64 {
-	return [3]int64{align(4 * int64(slots)), align(4 * int64(g.experts+1)), align(8 * int64(g.mostTiles(slots)))}
+	return [3]int64{device.Align(4 * int64(slots)), device.Align(4 * int64(g.experts+1)), device.Align(8 * int64(g.mostTiles(slots)))}
 }
 
 // Bytes is the memory of the Groups of so many tokens.
@@ -69,16 +69,13 @@ func (g *Grouping) At(at device.Pointer, rowCount int) Groups {
 
 // Workspace is the bytes that Group needs.
 func (g *Grouping) Workspace(rowCount int) int64 {
-	return 4 * int64(ceil(rowCount*g.slots, share)) * int64(g.experts)
+	return 4 * int64(device.Ceil(rowCount*g.slots, share)) * int64(g.experts)
 }
 
 // Group fills the Groups in by the experts of the slots, int32 [rows, slots].
 func (g *Grouping) Group(q *device.Queue, to Groups, indices, workspace device.Pointer) {
-	shares := ceil(to.slots, share)
+	shares := device.Ceil(to.slots, share)
 	q.Launch(g.count, device.Grid{X: shares, Threads: 256}, workspace, indices, int32(to.slots))
 	q.Launch(g.scan, device.Grid{X: 1, Threads: 1024}, workspace, to.offsets, to.tiles, int32(shares), int32(to.most))
 	q.Launch(g.place, device.Grid{X: shares, Threads: 32}, to.order, workspace, indices, int32(to.slots))
 }
-
-// align rounds bytes up to where a buffer may begin.
-func align(bytes int64) int64 { return (bytes + 255) &^ 255 }

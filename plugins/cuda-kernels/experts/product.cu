@@ -45,7 +45,7 @@ template <int ROWS, int COLUMNS> struct Slab {
     static constexpr int stride = COLUMNS + 8, bytes = ROWS * stride * 2;
     __device__ __forceinline__ static int row(int i) { return threadIdx.x / across + i * step; }
     __device__ __forceinline__ static int column() { return threadIdx.x % across * 8; }
-    // all reports whether row(i) is always one of the slab.
+    // has reports whether row(i) is always one of the slab.
     __device__ __forceinline__ static bool has(int i) { return (i + 1) * step <= ROWS || row(i) < ROWS; }
     __device__ __forceinline__ static u32 at(u32 slab, int i) { return slab + (row(i) * stride + column()) * 2; }
 

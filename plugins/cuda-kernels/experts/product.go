@@ -60,7 +60,7 @@ type Operands struct {
 
 // Run computes y for all slots.
 func (p *Product) Run(q *device.Queue, g Groups, o Operands) {
-	grid := device.Grid{X: g.most * ceil(p.spec.Width, p.tiles.columns), Threads: p.tiles.threads, Shared: p.tiles.shared}
+	grid := device.Grid{X: g.most * device.Ceil(p.spec.Width, p.tiles.columns), Threads: p.tiles.threads, Shared: p.tiles.shared}
 	q.Launch(p.kernel, grid, o.Y, o.X, o.W, o.X2, o.W2, o.Bias, g.order, g.offsets, g.tiles, o.Factor, rows.Flag(o.Add))
 }
 
@@ -94,6 +94,6 @@ func NewOuter(set *device.Set, spec OuterSpec) *Outer {
 
 // Add is d += factor·Σ pᵀ·q; d is float32.
 func (o *Outer) Add(q *device.Queue, g Groups, d, left, right device.Pointer, factor float32) {
-	blocks := o.spec.Experts * ceil(o.spec.Height, o.tiles.rows) * ceil(o.spec.Width, o.tiles.columns)
+	blocks := o.spec.Experts * device.Ceil(o.spec.Height, o.tiles.rows) * device.Ceil(o.spec.Width, o.tiles.columns)
 	q.Launch(o.kernel, device.Grid{X: blocks, Threads: o.tiles.threads, Shared: o.tiles.shared}, d, left, right, g.order, g.offsets, factor)
 }

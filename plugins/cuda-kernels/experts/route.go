@@ -49,7 +49,7 @@ func NewRoute(set *device.Set, o graph.Route, logits device.Type) *Route {
 }
 
 func (r *Route) grid(rowCount int) device.Grid {
-	return device.Grid{X: ceil(rowCount, r.warps), Threads: 32 * r.warps}
+	return device.Grid{X: device.Ceil(rowCount, r.warps), Threads: 32 * r.warps}
 }
 
 // Forward gives the indices, int32 [rows, TopK], and the weights, float32 [rows, TopK],
@@ -62,6 +62,3 @@ func (r *Route) Forward(q *device.Queue, rowCount int, indices, weights, logits,
 func (r *Route) Backward(q *device.Queue, rowCount int, dLogits, logits, indices, dWeights device.Pointer, add bool) {
 	q.Launch(r.backward, r.grid(rowCount), dLogits, logits, indices, dWeights, rows.Flag(add), int32(rowCount))
 }
-
-// ceil is n/by, rounded up.
-func ceil(n, by int) int { return (n + by - 1) / by }

@@ -54,5 +54,5 @@ func NewBias(set *device.Set, width int, t device.Type) *Bias {
 
 // Add is y[t] += factor·bias for each row; bias is float32 [width].
 func (b *Bias) Add(q *device.Queue, rows int, y, bias device.Pointer, factor float32) {
-	q.Launch(b.kernel, blocks(int64(rows)*b.pieces), y, bias, int64(rows), factor)
+	q.Launch(b.kernel, Blocks(int64(rows)*b.pieces), y, bias, int64(rows), factor)
 }

@@ -58,7 +58,7 @@ func NewConv(set *device.Set, width, kernel int, t device.Type, trained bool) *C
 	return c
 }
 
-func (c *Conv) grid(rows int) device.Grid { return blocks(ceil(int64(rows), c.tall) * c.pieces) }
+func (c *Conv) grid(rows int) device.Grid { return Blocks(device.Ceil(int64(rows), c.tall) * c.pieces) }
 
 // Forward writes y. weight is float32 [width, kernel], bias float32 [width] or 0;
 // start is each row's docStart, int32 [rows]. y is not x.

@@ -5,7 +5,8 @@ typedef Y_TYPE Y;
 
 // apply: y = x·m or y += x·m, where the multiplier m of a number is 0 or factor by
 // the counters of sdk/graph/dropout: (sample[t], position[t], ⌊column/4⌋, slot) under
-// the key of two words, where row t·SLOTS + slot is a token's, kept where the output is at least threshold. y may be x.
+// the key of two words, kept where the output is at least threshold. Row t·SLOTS + slot
+// is token t's. y may be x.
 //
 // A thread has BLOCKS counters, four columns each. Moves sizeof(X) + sizeof(Y) bytes
 // a number, and sizeof(Y) more where it adds; about 25 integer operations a number.

@@ -24,7 +24,7 @@ func NewDropout(set *device.Set, width, slots int, x, y device.Type) *Dropout {
 		counters = 2
 	}
 	return &Dropout{
-		pieces: int64(slots) * ceil(int64(width), int64(4*counters)),
+		pieces: int64(slots) * device.Ceil(int64(width), int64(4*counters)),
 		slots:  int64(slots),
 		kernel: set.Kernel(device.Source{Name: "dropout.cu", Text: dropoutText, Defines: []string{
 			DefineType("X_TYPE", x), DefineType("Y_TYPE", y), Define("WIDTH", width), Define("SLOTS", slots), Define("BLOCKS", counters),
@@ -36,6 +36,6 @@ func NewDropout(set *device.Set, width, slots int, x, y device.Type) *Dropout {
 // rows are tokens, whatever their slots; sample and position are int32 [rows]. key is
 // two uint32 in the GPU's memory, so that a recorded launch takes the step's key.
 func (d *Dropout) Apply(q *device.Queue, rows int, y, x, sample, position, key device.Pointer, p float64, accumulate bool) {
-	q.Launch(d.kernel, blocks(int64(rows)*d.pieces), y, x, sample, position, key, int64(rows)*d.slots,
+	q.Launch(d.kernel, Blocks(int64(rows)*d.pieces), y, x, sample, position, key, int64(rows)*d.slots,
 		dropout.Threshold(p), float32(1/(1-p)), Flag(accumulate))
 }

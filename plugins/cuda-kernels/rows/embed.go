@@ -30,13 +30,13 @@ func NewEmbed(set *device.Set, width int, table, y device.Type) *Embed {
 
 // Forward is y[t] = scale·table[id[t]]. The ids are those of the table's rows.
 func (e *Embed) Forward(q *device.Queue, rows int, y, table, id device.Pointer, scale float32) {
-	q.Launch(e.forward, blocks(int64(rows)*e.pieces), y, table, id, int64(rows), scale)
+	q.Launch(e.forward, Blocks(int64(rows)*e.pieces), y, table, id, int64(rows), scale)
 }
 
 // Backward adds scale·dy[t] to the row id[t] of d, [vocabulary, width] float32.
 // first and next are what [Chains] makes of the ids.
 func (e *Embed) Backward(q *device.Queue, rows int, d, dy, id, first, next device.Pointer, scale float32) {
-	q.Launch(e.backward, blocks(int64(rows)*e.pieces), d, dy, id, first, next, int64(rows), scale)
+	q.Launch(e.backward, Blocks(int64(rows)*e.pieces), d, dy, id, first, next, int64(rows), scale)
 }
 
 // Chains links rows with the same id, for [Embed.Backward]: first[t] is 1 where t is

@@ -35,5 +35,5 @@ func (s *Scale) Add(q *device.Queue, n int64, y, x device.Pointer, factor float3
 }
 
 func (s *Scale) launch(q *device.Queue, n int64, y, x device.Pointer, factor float32, accumulate bool) {
-	q.Launch(s.kernel, blocks(ceil(n, int64(s.vector))), y, x, n, factor, Flag(accumulate))
+	q.Launch(s.kernel, Blocks(device.Ceil(n, int64(s.vector))), y, x, n, factor, Flag(accumulate))
 }

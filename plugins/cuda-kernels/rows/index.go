@@ -30,12 +30,12 @@ func NewIndex(set *device.Set, width int, t device.Type) *Index {
 // Gather is y[i] = x[index[i]] for count rows of y; index is int32 [count], and a
 // negative one gives zeros.
 func (x *Index) Gather(q *device.Queue, count int, y, from, index device.Pointer) {
-	q.Launch(x.gather, blocks(int64(count)*x.pieces), y, from, index, int64(count))
+	q.Launch(x.gather, Blocks(int64(count)*x.pieces), y, from, index, int64(count))
 }
 
 // Scatter is y[index[i]] = x[i], or += where it accumulates, for count rows of x.
 // No row is named twice, a negative one is left out, and the rows of y that are not
 // named stay as they are.
 func (x *Index) Scatter(q *device.Queue, count int, y, from, index device.Pointer, accumulate bool) {
-	q.Launch(x.scatter, blocks(int64(count)*x.pieces), y, from, index, int64(count), Flag(accumulate))
+	q.Launch(x.scatter, Blocks(int64(count)*x.pieces), y, from, index, int64(count), Flag(accumulate))
 }

@@ -42,7 +42,7 @@ func newPart(set *device.Set, t device.Type, groups, whole, offset, size int, re
 }
 
 func (p part) grid(segments int64) device.Grid {
-	return blocks(segments * int64(p.size/p.vector))
+	return Blocks(segments * int64(p.size/p.vector))
 }
 
 // take is part = whole's, or part += whole's.

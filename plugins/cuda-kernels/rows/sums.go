@@ -51,15 +51,15 @@ func (s *Sums) Defines() []string {
 	}
 }
 
-func (s *Sums) tiles() int64 { return ceil(int64(s.Columns), int64(s.Across*s.Vector)) }
+func (s *Sums) tiles() int64 { return device.Ceil(int64(s.Columns), int64(s.Across*s.Vector)) }
 
 // Parts is how many parts so many rows are cut into.
 func (s *Sums) Parts(rows int64) int64 {
-	return max(1, min(ceil(rows, int64(4*s.Down)), partsAtMost, blocksAimed/s.tiles()))
+	return max(1, min(device.Ceil(rows, int64(4*s.Down)), partsAtMost, blocksAimed/s.tiles()))
 }
 
 // Share is how many rows each part has; the last ones may have fewer, or none.
-func (s *Sums) Share(rows int64) int64 { return ceil(rows, s.Parts(rows)) }
+func (s *Sums) Share(rows int64) int64 { return device.Ceil(rows, s.Parts(rows)) }
 
 // Grid is that of the first stage: tiles by parts.
 func (s *Sums) Grid(rows int64) device.Grid {
@@ -71,6 +71,6 @@ func (s *Sums) Workspace(rows int64) int64 { return 4 * s.Parts(rows) * int64(s.
 
 // Add is y += factor·Σ parts; y is float32 [columns·per].
 func (s *Sums) Add(q *device.Queue, rows int64, y, parts device.Pointer, factor float32) {
-	grid := device.Grid{X: int(ceil(int64(s.Columns*s.per), 32)), Threads: threads}
+	grid := device.Grid{X: int(device.Ceil(int64(s.Columns*s.per), 32)), Threads: threads}
 	q.Launch(s.add, grid, y, parts, int32(s.Parts(rows)), factor)
 }

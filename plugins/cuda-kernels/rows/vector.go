@@ -45,7 +45,7 @@ func Flag(on bool) int32 {
 	return 0
 }
 
-// blocks is the grid of n pieces of work, one a thread.
-func blocks(n int64) device.Grid { return device.Grid{X: int(ceil(n, threads)), Threads: threads} }
-
-func ceil(a, b int64) int64 { return (a + b - 1) / b }
+// Blocks is the grid of n pieces of work, one a thread, for kernels of 256 threads.
+func Blocks(n int64) device.Grid {
+	return device.Grid{X: int(device.Ceil(n, threads)), Threads: threads}
+}
