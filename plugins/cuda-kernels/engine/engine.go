@@ -81,7 +81,6 @@ type Options struct {
 	Rates        Rates  // of the GPU; zero: those of a usual one
 	SharedBytes  int    // shared memory that a block may have; 0: what all GPUs have
 	Device       kernels.Device
-	Unproven     bool // for tests: operations that no GPU has run yet are run too
 }
 
 // What is computed again in the backward pass.

@@ -83,7 +83,7 @@ func (b base) paramGradient(id graph.ParamID) *diff.ParamGradient {
 // newNode is the node n of the Graph. step is its backward step in the training
 // schedule, nil if it has none.
 func (e *Engine) newNode(n *graph.Node, step *diff.Step) (node, error) {
-	if !e.runs(n.Op.Name()) {
+	if !runs(n.Op.Name()) {
 		return nil, fault.New(fault.Unsupported, "node %q of %s: cuda-kernels does not implement the operation %s", n.Name, e.g.Architecture, n.Op.Name())
 	}
 	b := base{e: e, node: n, step: step}

@@ -1,14 +1,10 @@
 package engine
 
 import (
-	"errors"
-	"fmt"
 	"math/rand/v2"
-	"strings"
 	"testing"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
-	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
 	"github.com/honeml/hone/sdk/graph/diff"
@@ -220,7 +216,7 @@ func TestExpertPlans(t *testing.T) {
 	m := mixture{hidden: 2048, inner: 768, vocabulary: 1000, lora: &graph.Adapter{Name: adapt.DefaultName, Rank: 16, Alpha: 16, Dropout: 0.1, Bias: graph.NoParam, Magnitude: graph.NoParam}}
 	m.route = graph.Route{Experts: 128, TopK: 8, Groups: 1, Keep: 1, GroupTop: 1, Factor: 1, Normalise: true, Bias: graph.NoParam}
 	g := m.graph(t)
-	whole, err := planOf(t, g, Options{Recompute: RecomputeAuto, Unproven: true})
+	whole, err := planOf(t, g, Options{Recompute: RecomputeAuto})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,19 +225,11 @@ func TestExpertPlans(t *testing.T) {
 		t.Errorf("%d bytes for weights, of which those of experts are %d", n, weights)
 	}
 	limit := whole.totalBytes() * 9 / 10
-	less, err := planOf(t, g, Options{Recompute: RecomputeAuto, Offload: true, MemoryBytes: limit, Unproven: true})
+	less, err := planOf(t, g, Options{Recompute: RecomputeAuto, Offload: true, MemoryBytes: limit})
 	if err != nil || less.totalBytes() > limit {
 		t.Errorf("%d bytes, the limit is %d: %v", less.totalBytes(), limit, err)
 	}
 	if whole.layout.seconds <= 0 || less.layout.seconds < whole.layout.seconds {
 		t.Errorf("%g s a token, and with less memory %g", whole.layout.seconds, less.layout.seconds)
-	}
-}
-
-// TestUnprovenOps: what no GPU has run yet is refused by name.
-func TestUnprovenOps(t *testing.T) {
-	_, err := planOf(t, mixtures()["everything"].graph(t), Options{})
-	if !errors.Is(err, fault.Unsupported) || !strings.Contains(fmt.Sprint(err), "route") {
-		t.Errorf("%v", err)
 	}
 }

@@ -53,7 +53,7 @@ func bindCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string
 			Optimizer: kernels.Optimizer{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8},
 		},
 		Phases: kernels.Phases{Train: true, Score: true},
-	}, Options{Recompute: RecomputeNone, Unproven: true})
+	}, Options{Recompute: RecomputeNone})
 	if err != nil {
 		t.Fatal(err)
 	}
