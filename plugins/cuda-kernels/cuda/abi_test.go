@@ -29,6 +29,7 @@ var arities = map[string]int{
 	"cuStreamBeginCapture_v2": 2, "cuStreamEndCapture": 2,
 	"cuEventCreate": 2, "cuEventDestroy_v2": 1, "cuEventRecord": 2, "cuEventQuery": 1, "cuEventSynchronize": 1, "cuEventElapsedTime": 3,
 	"cuLaunchKernel":              11,
+	"cuTensorMapEncodeTiled":      12,
 	"cuGraphInstantiateWithFlags": 3, "cuGraphExecUpdate_v2": 3, "cuGraphLaunch": 2, "cuGraphUpload": 2, "cuGraphDestroy": 1, "cuGraphExecDestroy": 1,
 }
 
@@ -130,6 +131,10 @@ func TestCalls(t *testing.T) {
 			}, fmt.Sprintf("cuOccupancyMaxActiveBlocksPerMultiprocessor * %d 256 1024", functionHandle)},
 			{"Launch", func() error { return s.Launch(f, [3]uint32{1 << 31, 2, 3}, [3]uint32{4, 5, 6}, 7, nil) },
 				fmt.Sprintf("cuLaunchKernel %d 2147483648 2 3 4 5 6 7 %d 0 0", functionHandle, h)},
+			{"TensorMap", func() error {
+				_, err := c.TensorMap(&cuda.Tensor{Type: cuda.TensorBFloat16, Address: p, Dims: [5]int64{64, 10}, Strides: [4]int64{512}, Box: [5]int{64, 8}, Swizzle: cuda.Swizzle128})
+				return err
+			}, fmt.Sprintf("cuTensorMapEncodeTiled * 9 2 %d * * * * 0 3 2 0", q)},
 			{"Free", func() error { return c.Free(p) }, fmt.Sprintf("cuMemFree_v2 %d", q)},
 			{"Free of nothing", func() error { return c.Free(0) }, ""},
 			{"HostMemory.Free", host.Free, "cuMemFreeHost *"},

@@ -19,9 +19,10 @@ type Context struct {
 
 	// What the driver writes and reads lies here, on the heap, so that what repeats
 	// allocates nothing.
-	out    results
-	args   arguments
-	passed [11]uintptr // to a function
+	out      results
+	args     arguments
+	encoding encoding
+	passed   [12]uintptr // to a function
 }
 
 // results are where the driver puts answers.

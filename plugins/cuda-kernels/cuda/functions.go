@@ -23,7 +23,7 @@ type functions struct {
 	eventCreate, eventDestroy, eventRecord, eventQuery uintptr
 	eventSynchronize, eventElapsedTime                 uintptr
 
-	launchKernel uintptr
+	launchKernel, tensorMapEncode uintptr
 
 	graphInstantiate, graphExecUpdate, graphLaunch, graphUpload uintptr
 	graphDestroy, graphExecDestroy                              uintptr
@@ -87,7 +87,8 @@ func (f *functions) required() map[string]*uintptr {
 		"cuEventSynchronize": &f.eventSynchronize,
 		"cuEventElapsedTime": &f.eventElapsedTime,
 
-		"cuLaunchKernel": &f.launchKernel,
+		"cuLaunchKernel":         &f.launchKernel,
+		"cuTensorMapEncodeTiled": &f.tensorMapEncode,
 
 		"cuGraphInstantiateWithFlags": &f.graphInstantiate,
 		"cuGraphExecUpdate_v2":        &f.graphExecUpdate,

@@ -90,13 +90,13 @@ func (s *Stream) LaunchParameters(f *Function, grid, block [3]uint32, sharedByte
 // heap and lives as long as s.
 func (s *Stream) launch(f *Function, grid, block [3]uint32, sharedBytes uint32, pointers, extra uintptr) error {
 	c := s.c
-	c.passed = [11]uintptr{
+	c.passed = [len(c.passed)]uintptr{
 		f.handle,
 		uintptr(grid[0]), uintptr(grid[1]), uintptr(grid[2]),
 		uintptr(block[0]), uintptr(block[1]), uintptr(block[2]),
 		uintptr(sharedBytes), s.handle, pointers, extra,
 	}
-	status := c.call(c.fn.launchKernel, c.passed[:]...)
+	status := c.call(c.fn.launchKernel, c.passed[:11]...)
 	if status != Success {
 		return c.fail(status, "cuLaunchKernel", "of %s, grid %v, block %v, %d bytes of shared memory (%s)", f.Name, grid, block, sharedBytes, f)
 	}

@@ -34,7 +34,7 @@ func newIdle(t testing.TB) idle {
 func (i idle) Symbol(name string) (uintptr, error) {
 	switch name {
 	case "cuLaunchKernel", "cuGraphLaunch", "cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemsetD32Async",
-		"cuEventRecord", "cuStreamWaitEvent", "cuEventSynchronize", "cuEventElapsedTime", "cuGraphExecUpdate_v2", "cuMemGetInfo_v2":
+		"cuEventRecord", "cuStreamWaitEvent", "cuEventSynchronize", "cuEventElapsedTime", "cuGraphExecUpdate_v2", "cuMemGetInfo_v2", "cuTensorMapEncodeTiled":
 		return i.function, nil
 	}
 	return i.Driver.Symbol(name)
@@ -68,9 +68,11 @@ func steps(t testing.TB, c *cuda.Context) []step {
 	buffer, params := make([]byte, 64), make([]byte, 26)
 	each := [][]byte{params[:8], params[8:16], params[16:20], params[20:24], params[24:]}
 	grid, block := [3]uint32{132, 1, 1}, [3]uint32{256, 1, 1}
+	tensor := cuda.Tensor{Address: 0x100, Dims: [5]int64{64, 10}, Strides: [4]int64{512}, Box: [5]int{64, 8}}
 	return []step{
 		{"Launch", func() error { return s.Launch(f, grid, block, 0, params) }},
 		{"LaunchParameters", func() error { return s.LaunchParameters(f, grid, block, 0, each...) }},
+		{"TensorMap", func() error { _, err := c.TensorMap(&tensor); return err }},
 		{"GraphExec.Launch", func() error { return x.Launch(s) }},
 		{"GraphExec.Update", func() error { _, err := x.Update(g); return err }},
 		{"CopyToDevice", func() error { return s.CopyToDevice(0x100, buffer) }},
@@ -103,7 +105,7 @@ func TestWhatRepeatsAllocatesNothing(t *testing.T) {
 // BenchmarkOverhead is the time that Go adds to each call of the driver.
 func BenchmarkOverhead(b *testing.B) {
 	do(b, newIdle(b), func(c *cuda.Context) error {
-		for _, step := range steps(b, c)[:5] {
+		for _, step := range steps(b, c)[:6] {
 			b.Run(step.name, func(b *testing.B) {
 				// The thread that b.Run's goroutine is on does not matter to an idle driver.
 				for b.Loop() {

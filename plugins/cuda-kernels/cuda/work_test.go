@@ -91,6 +91,44 @@ func TestLaunchParameters(t *testing.T) {
 	})
 }
 
+// TestTensorMap: what a tensor is said to be reaches the driver, and the map that it
+// answers with reaches the kernel.
+func TestTensorMap(t *testing.T) {
+	fake := newFake(t)
+	var got cudatest.Launch
+	fake.Kernels["tile"] = cudatest.Kernel{Params: [][2]uint64{{0, 128}}, Run: func(l cudatest.Launch) { got = l }}
+	do(t, fake, func(c *cuda.Context) error {
+		tile, s := function(t, c, "tile")
+		tensor := cuda.Tensor{
+			Type: cuda.TensorFloat16, Address: 0x4560, Swizzle: cuda.Swizzle64,
+			Dims: [5]int64{32, 1 << 20, 3}, Strides: [4]int64{192, 64}, Box: [5]int{32, 256, 1},
+		}
+		m, err := c.TensorMap(&tensor)
+		if err != nil {
+			return err
+		}
+		one := [3]uint32{1, 1, 1}
+		if err := s.LaunchParameters(tile, one, one, 0, m[:]); err != nil {
+			return err
+		}
+		want := []uint64{6 | 3<<32, 0x4560, 2, 32, 1 << 20, 3, 0, 0, 192, 64, 0, 0, 32 | 256<<12 | 1<<24}
+		for i, word := range want {
+			if found := binary.LittleEndian.Uint64(got.Each[0][8*i:]); found != word {
+				t.Errorf("word %d is %#x, want %#x", i, found, word)
+			}
+		}
+		tensor.Address++
+		_, err = c.TensorMap(&tensor)
+		if !errors.Is(err, cuda.InvalidValue) || !strings.Contains(err.Error(), "cuTensorMapEncodeTiled of {Type:6 Address:17761 Dims:[32 1048576 3 0 0]") {
+			t.Errorf("got %v", err)
+		}
+		if _, err := c.TensorMap(&cuda.Tensor{Address: 0x4560}); !errors.Is(err, fault.BadInput) {
+			t.Errorf("got %v", err)
+		}
+		return nil
+	})
+}
+
 func TestFunction(t *testing.T) {
 	tests := []struct {
 		name       string

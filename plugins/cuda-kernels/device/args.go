@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/cubin"
+	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
 )
 
 // A Pointer is an address in the GPU's memory; 0 is none.
@@ -20,8 +22,13 @@ const Alignment = 256
 // Align rounds bytes up to where the next buffer may begin.
 func Align(bytes int64) int64 { return (bytes + Alignment - 1) / Alignment * Alignment }
 
+// A TensorMap is what a kernel copies tiles by (hopper.cuh). Its parameter is const
+// __grid_constant__ TensorMap.
+type TensorMap = cuda.TensorMap
+
 // pack writes arguments where the kernel reads them. An argument is a Pointer, an
-// int32, uint32, int64, uint64 or float32, and as long as the kernel's parameter.
+// int32, uint32, int64, uint64, float32 or TensorMap, and as long as the kernel's
+// parameter.
 func pack(buffer []byte, parameters []cubin.Parameter, args []any) ([]byte, error) {
 	if len(args) != len(parameters) {
 		return nil, fmt.Errorf("%d arguments, it takes %d", len(args), len(parameters))
@@ -46,6 +53,8 @@ func pack(buffer []byte, parameters []cubin.Parameter, args []any) ([]byte, erro
 			buffer = binary.LittleEndian.AppendUint32(buffer, a)
 		case float32:
 			buffer = binary.LittleEndian.AppendUint32(buffer, math.Float32bits(a))
+		case TensorMap:
+			buffer = append(buffer, a[:]...)
 		default:
 			return nil, fmt.Errorf("argument %d is a %T", i, arg)
 		}
@@ -54,4 +63,19 @@ func pack(buffer []byte, parameters []cubin.Parameter, args []any) ([]byte, erro
 		}
 	}
 	return buffer, nil
+}
+
+// mapped reports whether a TensorMap is among the parameters: they are then given to
+// the driver one by one, as it sees to a map's alignment only so.
+func mapped(parameters []cubin.Parameter) bool {
+	return slices.ContainsFunc(parameters, func(p cubin.Parameter) bool { return p.Size == len(TensorMap{}) })
+}
+
+// split is where each parameter lies in what pack wrote.
+func split(each [][]byte, buffer []byte, parameters []cubin.Parameter) [][]byte {
+	each = each[:0]
+	for _, p := range parameters {
+		each = append(each, buffer[p.Offset:][:p.Size])
+	}
+	return each
 }

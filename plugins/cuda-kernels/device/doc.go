@@ -7,7 +7,8 @@
 // each; whoever runs the step asks [Queue.Err].
 //
 // hone.cuh is what all kernels include: the 16-bit types, vectors, sums over warps
-// and blocks, the random numbers of dropout.
+// and blocks, the random numbers of dropout. ptx.cuh has the instructions of tensor
+// cores since sm_80, hopper.cuh those that Hopper alone has.
 //
 // It is not for what kernels compute (norm, attention and the others beside it do),
 // nor for what order they run in (package engine).

@@ -168,6 +168,10 @@ func (s *Set) compile(ctx context.Context, arch string, atOnce int, compile func
 		if u.compiled != nil {
 			continue
 		}
+		if only := u.source.Arch; only != "" && only != arch {
+			errs[i] = fmt.Errorf("%s is for %s, not for %s", u.source.Describe(), only, arch)
+			continue
+		}
 		limit <- struct{}{}
 		group.Go(func() {
 			defer func() { <-limit }()
@@ -221,7 +225,7 @@ func (g *GPU) loadKernel(module *cuda.Module, u *unit, k *Kernel) error {
 	if err != nil {
 		return err
 	}
-	k.function, k.parameters = function, found.Parameters
+	k.function, k.parameters, k.mapped = function, found.Parameters, mapped(found.Parameters)
 	return nil
 }
 

@@ -12,7 +12,8 @@ import (
 type loaded struct {
 	function   *cuda.Function
 	parameters []cubin.Parameter
-	shared     int // dynamic shared memory that a block may have by now
+	mapped     bool // a parameter is a TensorMap
+	shared     int  // dynamic shared memory that a block may have by now
 }
 
 // defaultShared is the dynamic shared memory that a block can have without asking.
@@ -34,7 +35,8 @@ func Ceil[N int | int64](n, by N) N { return (n + by - 1) / by }
 type Queue struct {
 	gpu    *GPU
 	stream *cuda.Stream
-	buffer []byte
+	buffer []byte   // the arguments of a launch
+	each   [][]byte // single ones of them
 	where  string
 	err    error
 
@@ -70,8 +72,8 @@ func (q *Queue) do(f func() error) {
 // At says what the launches that follow are for: the name of a node, for errors.
 func (q *Queue) At(where string) { q.where = where }
 
-// Launch runs a kernel. The arguments are Pointer, int32, uint32, int64, uint64 or
-// float32, one for each of the kernel's parameters; a grid without blocks is no
+// Launch runs a kernel. The arguments are Pointer, int32, uint32, int64, uint64,
+// float32 or TensorMap, one for each of the kernel's parameters; a grid without blocks is no
 // launch.
 func (q *Queue) Launch(k *Kernel, grid Grid, args ...any) {
 	if q.err != nil || grid.X == 0 {
@@ -102,7 +104,22 @@ func (q *Queue) launch(k *Kernel, grid Grid) error {
 		return err
 	}
 	blocks := [3]uint32{uint32(grid.X), uint32(max(1, grid.Y)), uint32(max(1, grid.Z))}
-	return q.stream.Launch(k.function, blocks, [3]uint32{uint32(grid.Threads), 1, 1}, uint32(grid.Shared), q.buffer)
+	threads := [3]uint32{uint32(grid.Threads), 1, 1}
+	if k.mapped {
+		q.each = split(q.each, q.buffer, k.parameters)
+		return q.stream.LaunchParameters(k.function, blocks, threads, uint32(grid.Shared), q.each...)
+	}
+	return q.stream.Launch(k.function, blocks, threads, uint32(grid.Shared), q.buffer)
+}
+
+// TensorMap is a tensor of the GPU as a kernel copies tiles of it; after an error it is
+// none.
+func (q *Queue) TensorMap(t cuda.Tensor) (m TensorMap) {
+	q.do(func() (err error) {
+		m, err = q.gpu.context.TensorMap(&t)
+		return err
+	})
+	return m
 }
 
 // ask asks the driver for dynamic shared memory beyond the default, once.

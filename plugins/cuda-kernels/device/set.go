@@ -18,6 +18,15 @@ var Header string
 //go:embed ptx.cuh
 var PTX string
 
+// Hopper is hopper.cuh: what a Source for Hopper alone has after PTX, before its own
+// text. Its Arch is HopperArch.
+//
+//go:embed hopper.cuh
+var Hopper string
+
+// HopperArch is what [GPU.Arch] is on a Hopper GPU.
+const HopperArch = "sm_90a"
+
 // HeaderName is what a Source includes.
 const HeaderName = "hone.cuh"
 
@@ -26,10 +35,11 @@ type Source struct {
 	Name    string   // "norm.cu", in messages
 	Text    string   // its kernels are extern "C"
 	Defines []string // "WIDTH=4096"
+	Arch    string   // the one architecture it is for; "": each
 }
 
 func (s Source) key() string {
-	return s.Name + "\x00" + strings.Join(s.Defines, "\x00") + "\x00" + s.Text
+	return s.Name + "\x00" + s.Arch + "\x00" + strings.Join(s.Defines, "\x00") + "\x00" + s.Text
 }
 
 // Describe is the source as messages name it.

@@ -1,6 +1,10 @@
 package device
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
+)
 
 // A Type is how numbers are held in a buffer of the GPU.
 type Type uint8
@@ -18,6 +22,11 @@ func (t Type) Size() int64 {
 		return 4
 	}
 	return 2
+}
+
+// Tensor is the type's name in a tensor map.
+func (t Type) Tensor() cuda.TensorType {
+	return [...]cuda.TensorType{cuda.TensorFloat32, cuda.TensorBFloat16, cuda.TensorFloat16}[t]
 }
 
 // C is the type's name in hone.cuh.

@@ -44,7 +44,8 @@ func always(specimens func(*device.Set)) func(*device.Set) error {
 }
 
 // Every specialisation is compiled for the architectures that tiles are chosen for,
-// and of each kernel the first for the others that hone knows.
+// and of each kernel the first for the others that hone knows; a source for one
+// architecture for that alone.
 var (
 	archs      = []string{"sm_80", "sm_90a"}
 	otherArchs = []string{"sm_86", "sm_89", "sm_100a", "sm_120"}
@@ -93,7 +94,10 @@ func (f family) jobs() ([]job, error) {
 	for _, source := range set.Sources() {
 		j := job{family: f.name, source: source, kernels: set.Kernels(source)}
 		on := archs
-		if j.marks(seen) {
+		switch marks := j.marks(seen); {
+		case source.Arch != "":
+			on = []string{source.Arch}
+		case marks:
 			on = slices.Concat(archs, otherArchs)
 		}
 		for _, j.arch = range on {

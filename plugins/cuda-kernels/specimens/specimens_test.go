@@ -130,7 +130,14 @@ func TestPlan(t *testing.T) {
 	}
 	for _, j := range jobs {
 		for _, kernel := range j.kernels {
-			for _, arch := range []string{"sm_80", "sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120"} {
+			on := []string{"sm_80", "sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120"}
+			if j.source.Arch != "" {
+				on = []string{j.source.Arch}
+			}
+			if !slices.Contains(on, j.arch) {
+				t.Errorf("%s is compiled for %s", j.file(), j.arch)
+			}
+			for _, arch := range on {
 				if !compiled[j.file()+" "+kernel+" "+arch] {
 					t.Errorf("%s %s is not compiled for %s", j.file(), kernel, arch)
 				}

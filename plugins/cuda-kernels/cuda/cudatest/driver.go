@@ -11,7 +11,7 @@ import (
 )
 
 // MaxArgs is how many arguments of a call are noted.
-const MaxArgs = 11
+const MaxArgs = 12
 
 // A Call is one call of the driver.
 type Call struct {
@@ -116,8 +116,8 @@ func (d *Driver) Symbol(name string) (uintptr, error) {
 	address, ok := library.addresses[name]
 	if !ok {
 		// It cannot be freed: one for all Drivers.
-		address = purego.NewCallback(func(a, b, c, d, e, f, g, h, i, j, k uintptr) uintptr {
-			return answer(Call{Name: name, Args: [MaxArgs]uintptr{a, b, c, d, e, f, g, h, i, j, k}})
+		address = purego.NewCallback(func(a, b, c, d, e, f, g, h, i, j, k, l uintptr) uintptr {
+			return answer(Call{Name: name, Args: [MaxArgs]uintptr{a, b, c, d, e, f, g, h, i, j, k, l}})
 		})
 		library.addresses[name] = address
 	}

@@ -193,7 +193,8 @@ var functions = map[string]function{
 	"cuEventSynchronize": nothing,
 	"cuEventElapsedTime": func(_ *Driver, a [MaxArgs]uintptr) int32 { *at[float32](a[0]) = 1.5; return success },
 
-	"cuLaunchKernel": (*Driver).launch,
+	"cuLaunchKernel":         (*Driver).launch,
+	"cuTensorMapEncodeTiled": encodeTensorMap,
 
 	"cuGraphInstantiateWithFlags": func(d *Driver, a [MaxArgs]uintptr) int32 {
 		graph := d.handle()
@@ -222,6 +223,25 @@ var functions = map[string]function{
 
 func copyBytes(d *Driver, a [MaxArgs]uintptr) int32 {
 	return d.put(a[3], func() { copy(memory(a[0], a[2]), memory(a[1], a[2])) })
+}
+
+// encodeTensorMap writes what it was asked for in words of 64 bits, so that a test can
+// read it from what a kernel was given: the type with the rank in the upper half, the
+// address, the swizzle, five dimensions, four strides, and the tile's five, 12 bits each.
+func encodeTensorMap(_ *Driver, a [MaxArgs]uintptr) int32 {
+	if a[0]%64 != 0 || a[3]%16 != 0 || a[2] < 1 || a[2] > 5 {
+		return invalidValue
+	}
+	words := at[[16]uint64](a[0])
+	*words = [16]uint64{uint64(uint32(a[1])) | uint64(a[2])<<32, uint64(a[3]), uint64(a[9])}
+	for i := range a[2] {
+		words[3+i] = *at[uint64](a[4] + 8*i)
+		words[12] |= uint64(*at[uint32](a[6] + 4*i)) << (12 * i)
+		if i > 0 {
+			words[7+i] = *at[uint64](a[5] + 8*(i-1))
+		}
+	}
+	return success
 }
 
 func (s *state) free(address uintptr) int32 {
