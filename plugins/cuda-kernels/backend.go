@@ -141,7 +141,7 @@ func describe(gpu *device.GPU, o *engine.Options) error {
 			return err
 		}
 		o.ContextBytes = gpu.ContextBytes
-		o.SharedBytes = gpu.Info.SharedPerBlock
+		o.SharedBytes, o.Arch, o.Processors = gpu.Info.SharedPerBlock, gpu.Arch(), gpu.Info.SMs
 		o.Rates = rates(gpu.Info)
 		o.Device = kernels.Device{
 			Kind: "cuda", Name: gpu.Info.Name, ID: gpu.Info.UUID, MemoryBytes: gpu.Info.TotalMemory,

@@ -32,6 +32,23 @@ __device__ __forceinline__ void barrier_wait(u32 barrier, u32 parity) {
                  "@!done bra again%=;\n}" ::"r"(barrier), "r"(parity) : "memory");
 }
 
+// A cluster is blocks that run at once and reach each other's shared memory; block_rank
+// is a block's number in its own. All threads of all of its blocks call cluster_sync: at
+// the start, before a barrier is used from another block, and before they end.
+__device__ __forceinline__ u32 block_rank() {
+    u32 rank;
+    asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+    return rank;
+}
+__device__ __forceinline__ void cluster_sync() { asm volatile("barrier.cluster.arrive;\nbarrier.cluster.wait;" ::: "memory"); }
+// barrier_arrive_at arrives at the same barrier of a block of the cluster. It says that
+// copies may overwrite what products have read; what threads wrote it does not publish:
+// that would be .release.cluster, which waits for all of memory.
+__device__ __forceinline__ void barrier_arrive_at(u32 barrier, u32 rank) {
+    asm volatile("{\n.reg .u32 there;\nmapa.shared::cluster.u32 there, %0, %1;\n"
+                 "mbarrier.arrive.shared::cluster.b64 _, [there];\n}" ::"r"(barrier), "r"(rank) : "memory");
+}
+
 // A named barrier, 1 to 15, of so many threads, a multiple of 32: group_sync arrives
 // and waits, group_arrive only arrives.
 __device__ __forceinline__ void group_sync(u32 id, u32 threads) { asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
@@ -60,6 +77,12 @@ __device__ __forceinline__ void tile_load(u32 to, const TensorMap &map, int x, i
 __device__ __forceinline__ void tile_load(u32 to, const TensorMap &map, int x, int y, int z, u32 barrier) {
     asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];" ::"r"(to), "l"(&map),
                  "r"(x), "r"(y), "r"(z), "r"(barrier) : "memory");
+}
+// tile_load_to copies a tile to the same place in several blocks of the cluster, by the
+// bits of `blocks`, and tells the same barrier in each.
+__device__ __forceinline__ void tile_load_to(u16 blocks, u32 to, const TensorMap &map, int x, int y, u32 barrier) {
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%2, %3}], [%4], %5;" ::"r"(to),
+                 "l"(&map), "r"(x), "r"(y), "r"(barrier), "h"(blocks) : "memory");
 }
 // bytes_load starts a copy of bytes that follow each other: addresses and the number
 // are multiples of 16.

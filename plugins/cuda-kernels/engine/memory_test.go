@@ -2,6 +2,7 @@ package engine
 
 import (
 	"io"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -82,7 +83,9 @@ func trainSome(t testing.TB, gpu *device.GPU, g *graph.Graph, o Options, length,
 func TestMemoryIsAsPlanned(t *testing.T) {
 	gpu := openGPU(t)
 	g := llama(t, shape{8, 2048, 16, 4, 128, 8192, 32000})
-	want, whole, _ := trainSome(t, gpu, g, Options{Recompute: RecomputeNone}, 1024, 3)
+	all := of(gpu)
+	all.Recompute = RecomputeNone
+	want, whole, _ := trainSome(t, gpu, g, all, 1024, 3)
 	tests := map[string]Options{
 		"everything kept":   {Recompute: RecomputeNone},
 		"layers":            {Recompute: RecomputeLayers},
@@ -93,6 +96,7 @@ func TestMemoryIsAsPlanned(t *testing.T) {
 	}
 	for name, o := range tests {
 		t.Run(name, func(t *testing.T) {
+			o.Arch, o.Processors = all.Arch, all.Processors
 			got, e, fell := trainSome(t, gpu, g, o, 1024, 3)
 			for i := range want {
 				if got[i].Loss != want[i].Loss || got[i].GradNorm != want[i].GradNorm {
@@ -114,8 +118,11 @@ func TestMemoryIsAsPlanned(t *testing.T) {
 func TestRecordings(t *testing.T) {
 	gpu := openGPU(t)
 	g := llama(t, shape{4, 128, 4, 2, 32, 256, 500})
-	want, _, _ := trainSome(t, gpu, g, Options{Recompute: RecomputeNone, Eager: true}, 256, 12)
-	got, e, _ := trainSome(t, gpu, g, Options{Recompute: RecomputeNone}, 256, 12)
+	o := of(gpu)
+	o.Recompute = RecomputeNone
+	got, e, _ := trainSome(t, gpu, g, o, 256, 12)
+	o.Eager = true
+	want, _, _ := trainSome(t, gpu, g, o, 256, 12)
 	if e.recordings.seen == nil {
 		t.Error("nothing was recorded")
 	}
@@ -125,6 +132,47 @@ func TestRecordings(t *testing.T) {
 		}
 	}
 	t.Logf("a step takes %.2f ms, launched one by one %.2f", 1e3*got[11].Seconds, 1e3*want[11].Seconds)
+}
+
+// of is options with what a GPU has.
+func of(gpu *device.GPU) Options {
+	return Options{ContextBytes: gpu.ContextBytes, SharedBytes: gpu.Info.SharedPerBlock, Arch: gpu.Arch(), Processors: gpu.Info.SMs}
+}
+
+// TestOwnProducts: large products of linears, with and without dropout in their adapters,
+// give what cuBLASLt's give.
+func TestOwnProducts(t *testing.T) {
+	gpu := openGPU(t)
+	for _, dropout := range []float64{0, 0.1} {
+		g := llama(t, shape{2, 1024, 8, 2, 128, 2816, 3000})
+		for _, n := range g.Nodes {
+			if a := graph.AdapterOf(n.Op); a != nil {
+				a.Dropout = dropout
+			}
+		}
+		o := of(gpu)
+		o.Recompute = RecomputeNone
+		got, e, _ := trainSome(t, gpu, g, o, 2048, 3)
+		own := 0
+		for _, n := range e.nodes {
+			if l, ok := n.(*linearNode); ok && l.forth != nil && l.back != nil && l.forth.Wins(e.layout.tokens, l.out) {
+				own++
+			}
+		}
+		if gpu.Arch() == device.HopperArch && own == 0 {
+			t.Error("no linear has a kernel of its own")
+		}
+		o.Library = true
+		want, _, _ := trainSome(t, gpu, g, o, 2048, 3)
+		for i := range want {
+			if d := math.Abs(got[i].Loss/want[i].Loss - 1); !(d < 1e-3) {
+				t.Errorf("dropout %v, step %d: loss %v, cuBLASLt's %v", dropout, i+1, got[i].Loss, want[i].Loss)
+			}
+			if d := math.Abs(got[i].GradNorm/want[i].GradNorm - 1); !(d < 0.02) {
+				t.Errorf("dropout %v, step %d: norm %v, cuBLASLt's %v", dropout, i+1, got[i].GradNorm, want[i].GradNorm)
+			}
+		}
+	}
 }
 
 // BenchmarkLlama trains on random weights of real shapes, four documents of 2048 tokens
@@ -140,7 +188,8 @@ func BenchmarkLlama(b *testing.B) {
 	} {
 		b.Run(test.name, func(b *testing.B) {
 			const warm, timed = 3, 8
-			o := Options{Recompute: RecomputeAuto, Offload: true, MemoryBytes: int64(test.gib * (1 << 30)), ContextBytes: gpu.ContextBytes, SharedBytes: gpu.Info.SharedPerBlock}
+			o := of(gpu)
+			o.Recompute, o.Offload, o.MemoryBytes = RecomputeAuto, true, int64(test.gib*(1<<30))
 			results, e, fell := trainSome(b, gpu, llama(b, test.shape), o, 2048, warm+timed)
 			tokens, seconds := 0.0, 0.0
 			for _, r := range results[warm:] {

@@ -2,17 +2,20 @@ package engine
 
 import (
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/gemm"
 	"github.com/honeml/hone/plugins/cuda-kernels/rows"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 )
 
-// linearNode is y = x·Wᵀ + b, and the adapter's s·((dropout(x)·Aᵀ)·Bᵀ + b').
+// linearNode is y = x·Wᵀ + b, and the adapter's h·Bᵀ + s·b', h = s·dropout(x)·Aᵀ.
 type linearNode struct {
 	base
 	op      *graph.Linear
 	in, out int
 	key     int // index of the dropout's key among a step's; −1 without dropout
+
+	forth, back *gemm.Product // x·Wᵀ and dy·W with the adapter's; nil where cuBLASLt has them
 
 	bias   *rows.Bias       // nil: neither the linear nor its adapter has one
 	sums   *rows.ColumnSums // of dy, for the gradients of biases; or nil
@@ -36,6 +39,10 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 		n.drop = rows.NewDropout(set, n.in, 1, act, act)
 		n.key = b.e.addKey(o.Module)
 	}
+	if n.outType() == act {
+		n.forth = n.product(false, n.out, n.in)
+	}
+	n.back = n.product(true, n.in, n.out)
 	if held := b.e.matrixType(o.Weight); held != act {
 		n.widen = rows.NewScale(set, held, act)
 	}
@@ -43,6 +50,32 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 		n.narrow = rows.NewScale(set, n.outType(), act)
 	}
 	return n
+}
+
+// product is the kernel of a product [rows, k] by [k, columns] with W, and of the
+// adapter's, where there is one for the GPU.
+func (n *linearNode) product(down bool, columns, k int) *gemm.Product {
+	o, s := n.e.options, gemm.Spec{Type: n.e.act, Down: down}
+	if n.op.Adapter != nil {
+		s.Rank = n.op.Adapter.Rank
+	}
+	if o.Library || down && n.step == nil || !gemm.Runs(o.Arch, s, columns, k) {
+		return nil
+	}
+	return gemm.New(&n.e.set, s, o.Processors)
+}
+
+// combined is p·q + p2·q2, added to d where add; without a p2 it is p·q.
+func (n *linearNode) combined(c *call, kernel *gemm.Product, d, p, q, p2, q2 operand, add bool) {
+	if kernel != nil && kernel.Wins(d.rows, d.cols) {
+		kernel.Multiply(c.q, d.rows, d.cols, p.cols, gemm.Operands{P: p.at, Q: q.at, P2: p2.at, Q2: q2.at, D: d.at, Add: add})
+		return
+	}
+	if p2.at != 0 { // first, so that the large product adds to it: what that reads passes beside its arithmetic
+		n.e.multiply(c.q, d, p2, q2, 1, add)
+		add = true
+	}
+	n.e.multiply(c.q, d, p, q, 1, add)
 }
 
 // scratchBytes: W in the activations' type; dy, the adapter's input or its gradient,
@@ -105,19 +138,17 @@ func (n *linearNode) keptBytes(rowCount int) int64 {
 	return int64(rowCount) * int64(a.Rank) * n.e.act.Size()
 }
 
-// forward computes the adapter's share first, so that the large product adds to it:
-// what that reads passes beside its arithmetic.
 func (n *linearNode) forward(c *call) {
 	e := n.e
 	x := n.activations(c, c.in[0], e.act, n.in)
 	y := n.activations(c, c.out[0], n.outType(), n.out)
 	a := diff.Active(n.op, c.adapter)
+	var h, b operand
 	if a != nil {
-		h := n.down(c, a, n.dropped(c, x))
-		e.multiply(c.q, y, h, n.parameter(a.B).T(), float32(a.Scaling()), false)
+		h, b = n.down(c, a, n.dropped(c, x)), n.parameter(a.B)
 		e.clock.lap("adapter")
 	}
-	e.multiply(c.q, y, x, n.weight(c).T(), 1, a != nil)
+	n.combined(c, n.forth, y, x, n.weight(c).T(), h, b.T(), false)
 	if n.op.Bias != graph.NoParam {
 		n.bias.Add(c.q, c.rows, y.at, e.vector(n.op.Bias), 1)
 	}
@@ -126,14 +157,14 @@ func (n *linearNode) forward(c *call) {
 	}
 }
 
-// down is h = input·Aᵀ [rows, rank], where it is kept or in scratch memory.
+// down is h = s·input·Aᵀ [rows, rank], where it is kept or in scratch memory.
 func (n *linearNode) down(c *call, a *graph.Adapter, input operand) operand {
 	at := c.kept
 	if at == 0 {
 		at = c.take(int64(c.rows) * int64(a.Rank) * n.e.act.Size())
 	}
 	h := n.activations(c, at, n.e.act, a.Rank)
-	n.e.multiply(c.q, h, input, n.parameter(a.A).T(), 1, false)
+	n.e.multiply(c.q, h, input, n.parameter(a.A).T(), float32(a.Scaling()), false)
 	return h
 }
 
@@ -152,7 +183,7 @@ func (n *linearNode) dropped(c *call, x operand) operand {
 }
 
 // backward: dX = dY·W + dropout(s·dY·B·A); dW = dYᵀ·X; db = Σ dY;
-// dB = s·dYᵀ·h; dA = (s·dY·B)ᵀ·dropout(x); db' = s·Σ dY.
+// dB = dYᵀ·h; dA = (s·dY·B)ᵀ·dropout(x); db' = s·Σ dY.
 func (n *linearNode) backward(c *call) {
 	e := n.e
 	n.biases(c)
@@ -162,14 +193,16 @@ func (n *linearNode) backward(c *call) {
 		n.narrow.Write(c.q, int64(c.rows)*int64(n.out), dy.at, c.dOut[0], 1)
 	}
 	x := n.activations(c, c.in[0], e.act, n.in)
-	a, adds := diff.Active(n.op, c.adapter), c.accumulate[0]
-	if a != nil {
-		adds = n.adapter(c, a, x, dy)
+	adds := c.accumulate[0]
+	var d, down operand
+	if a := diff.Active(n.op, c.adapter); a != nil {
+		d, adds = n.adapter(c, a, x, dy)
+		down = n.parameter(a.A)
 		e.clock.lap("adapter, backward")
 	}
 	if c.dIn[0] != 0 {
 		dx := n.activations(c, c.dIn[0], e.act, n.in)
-		e.multiply(c.q, dx, dy, n.weight(c), 1, adds)
+		n.combined(c, n.back, dx, dy, n.weight(c), d, down, adds)
 	}
 	if n.trained(n.op.Weight) {
 		e.multiply(c.q, n.gradientOperand(n.op.Weight), dy.T(), x, 1, true)
@@ -190,9 +223,10 @@ func (n *linearNode) biases(c *call) {
 	}
 }
 
-// adapter is the adapter's share of backward. It reports whether the gradient of x holds
-// something by then, to which the rest is added.
-func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) bool {
+// adapter is the adapter's share of backward. It answers the gradient of input·Aᵀ, whose
+// product with A goes to that of x, or none where that was added, and whether the
+// gradient of x holds something by then, to which the rest is added.
+func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) (d operand, adds bool) {
 	e, s := n.e, float32(a.Scaling())
 	input := x
 	if n.trained(a.A) || n.trained(a.B) && c.kept == 0 {
@@ -203,25 +237,20 @@ func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) bool {
 		if c.kept == 0 {
 			h = n.down(c, a, input)
 		}
-		e.multiply(c.q, n.gradientOperand(a.B), dy.T(), h, s, true)
+		e.multiply(c.q, n.gradientOperand(a.B), dy.T(), h, 1, true)
 	}
-	d := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank) // of h
+	d = n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
 	e.multiply(c.q, d, dy, n.parameter(a.B), s, false)
 	if n.trained(a.A) {
 		e.multiply(c.q, n.gradientOperand(a.A), d.T(), input, 1, true)
 	}
-	if c.dIn[0] == 0 {
-		return false
-	}
-	dx := n.activations(c, c.dIn[0], e.act, n.in)
-	if !n.drops(c) {
-		e.multiply(c.q, dx, d, n.parameter(a.A), 1, c.accumulate[0])
-		return true
+	if c.dIn[0] == 0 || !n.drops(c) {
+		return d, c.accumulate[0]
 	}
 	if input == x { // dropout(x) was not made: its place is not taken yet
 		input.at = c.take(int64(c.rows) * int64(n.in) * e.act.Size())
 	}
 	e.multiply(c.q, input, d, n.parameter(a.A), 1, false)
-	n.drop.Apply(c.q, c.rows, dx.at, input.at, c.batch.sample, c.batch.position, e.keyAt(n.key), a.Dropout, c.accumulate[0])
-	return true
+	n.drop.Apply(c.q, c.rows, c.dIn[0], input.at, c.batch.sample, c.batch.position, e.keyAt(n.key), a.Dropout, c.accumulate[0])
+	return operand{}, true
 }

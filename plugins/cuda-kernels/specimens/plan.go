@@ -9,6 +9,7 @@ import (
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/elementwise"
 	"github.com/honeml/hone/plugins/cuda-kernels/experts"
+	"github.com/honeml/hone/plugins/cuda-kernels/gemm"
 	"github.com/honeml/hone/plugins/cuda-kernels/loss"
 	"github.com/honeml/hone/plugins/cuda-kernels/norm"
 	"github.com/honeml/hone/plugins/cuda-kernels/optimizer"
@@ -31,6 +32,7 @@ var families = []family{
 	{"norm", always(norm.Specimens)},
 	{"loss", always(loss.Specimens)},
 	{"rope", always(rope.Specimens)},
+	{"gemm", always(gemm.Specimens)},
 	{"rows", always(rows.Specimens)},
 	{"optimizer", always(optimizer.Specimens)},
 }
