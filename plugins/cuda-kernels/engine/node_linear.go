@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/honeml/hone/plugins/cuda-kernels/adapter"
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/gemm"
 	"github.com/honeml/hone/plugins/cuda-kernels/rows"
@@ -15,7 +16,8 @@ type linearNode struct {
 	in, out int
 	key     int // index of the dropout's key among a step's; −1 without dropout
 
-	forth, back *gemm.Product // x·Wᵀ and dy·W with the adapter's; nil where cuBLASLt has them
+	forth, back *gemm.Product     // x·Wᵀ and dy·W with the adapter's; nil where cuBLASLt has them
+	thin        *adapter.Backward // what the adapter takes from dy; nil likewise
 
 	bias   *rows.Bias       // nil: neither the linear nor its adapter has one
 	sums   *rows.ColumnSums // of dy, for the gradients of biases; or nil
@@ -43,6 +45,12 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 		n.forth = n.product(false, n.out, n.in)
 	}
 	n.back = n.product(true, n.in, n.out)
+	if a != nil && n.trained(a.B) {
+		s := adapter.Spec{Type: act, Width: n.out, Rank: a.Rank, Shared: b.e.options.SharedBytes, Processors: b.e.options.Processors}
+		if !b.e.options.Library && adapter.Runs(s) {
+			n.thin = adapter.New(set, s)
+		}
+	}
 	if held := b.e.matrixType(o.Weight); held != act {
 		n.widen = rows.NewScale(set, held, act)
 	}
@@ -92,6 +100,9 @@ func (n *linearNode) scratchBytes(rowCount int) int64 {
 		total += 2 * need(int64(rowCount)*int64(a.Rank)*size)
 		if n.drop != nil {
 			total += need(int64(rowCount) * int64(n.in) * size)
+		}
+		if n.thin != nil && n.thin.Wins(rowCount) {
+			total += need(n.thin.Workspace(rowCount))
 		}
 	}
 	if n.sums != nil {
@@ -232,15 +243,19 @@ func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) (d operan
 	if n.trained(a.A) || n.trained(a.B) && c.kept == 0 {
 		input = n.dropped(c, x)
 	}
-	if n.trained(a.B) {
-		h := n.activations(c, c.kept, e.act, a.Rank)
-		if c.kept == 0 {
-			h = n.down(c, a, input)
-		}
-		e.multiply(c.q, n.gradientOperand(a.B), dy.T(), h, 1, true)
-	}
 	d = n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
-	e.multiply(c.q, d, dy, n.parameter(a.B), s, false)
+	h := n.activations(c, c.kept, e.act, a.Rank)
+	if n.trained(a.B) && c.kept == 0 {
+		h = n.down(c, a, input)
+	}
+	if n.thin != nil && n.thin.Wins(c.rows) {
+		n.thin.Run(c.q, c.rows, d.at, e.gradient(a.B), dy.at, n.parameter(a.B).at, h.at, s, c.take(n.thin.Workspace(c.rows)))
+	} else {
+		if n.trained(a.B) {
+			e.multiply(c.q, n.gradientOperand(a.B), dy.T(), h, 1, true)
+		}
+		e.multiply(c.q, d, dy, n.parameter(a.B), s, false)
+	}
 	if n.trained(a.A) {
 		e.multiply(c.q, n.gradientOperand(a.A), d.T(), input, 1, true)
 	}

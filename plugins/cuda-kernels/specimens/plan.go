@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/honeml/hone/plugins/cuda-kernels/adapter"
 	"github.com/honeml/hone/plugins/cuda-kernels/attention"
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/elementwise"
@@ -33,6 +34,7 @@ var families = []family{
 	{"loss", always(loss.Specimens)},
 	{"rope", always(rope.Specimens)},
 	{"gemm", always(gemm.Specimens)},
+	{"adapter", always(adapter.Specimens)},
 	{"rows", always(rows.Specimens)},
 	{"optimizer", always(optimizer.Specimens)},
 }

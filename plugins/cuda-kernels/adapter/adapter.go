@@ -1,0 +1,119 @@
+package adapter
+
+import (
+	_ "embed"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/rows"
+)
+
+//go:embed backward.cu
+var text string
+
+// A Spec is d = scale·dy·B and dB += dyᵀ·h for dy [rows, Width] and B [Width, Rank].
+type Spec struct {
+	Type       device.Type // of dy, B, h and d: BFloat16 or Float16
+	Width      int
+	Rank       int
+	Shared     int // shared memory that a block may have; 0: what all GPUs have
+	Processors int // multiprocessors of the GPU
+}
+
+// How backward.cu is cut up.
+const (
+	tileRows    = 32
+	tileColumns = 512
+	threads     = 256
+	mostStages  = 4
+	mostRank    = 32 // whose sums fit into a thread's registers
+)
+
+// mostWorkspace is more than any linear of a layer needs, and less than what the output of
+// a vocabulary would.
+const mostWorkspace = 96 << 20
+
+// stages is how many tiles are under way in a block's shared memory.
+func (s Spec) stages() int {
+	shared := s.Shared
+	if shared == 0 {
+		shared = 48 << 10
+	}
+	static := threads / 32 * tileRows * s.Rank * 4
+	return min(mostStages, (shared-static-1024)/s.stageBytes())
+}
+
+func (s Spec) stageBytes() int { return 2 * tileRows * (tileColumns + 8 + s.Rank + 8) }
+
+// Runs reports whether there is a kernel for a Spec.
+func Runs(s Spec) bool {
+	return s.Type != device.Float32 && s.Rank > 0 && s.Rank%8 == 0 && s.Rank <= mostRank && s.Width%8 == 0 && s.Processors > 0 && s.stages() >= 2
+}
+
+// A Backward is the kernels of a Spec.
+type Backward struct {
+	spec          Spec
+	share, finish *device.Kernel
+}
+
+// New asks a set for the kernels.
+func New(set *device.Set, s Spec) *Backward {
+	source := device.Source{
+		Name: "backward.cu", Text: "#include \"" + device.HeaderName + "\"\n" + device.PTX + text,
+		Defines: []string{
+			rows.DefineType("TYPE", s.Type), rows.DefineFlag("BF16", s.Type == device.BFloat16),
+			rows.Define("WIDTH", s.Width), rows.Define("RANK", s.Rank), rows.Define("STAGES", s.stages()),
+		},
+	}
+	return &Backward{spec: s, share: set.Kernel(source, "share"), finish: set.Kernel(source, "finish")}
+}
+
+// cut is how many blocks share the columns, into how many spans rows are cut, and how
+// long those are: so that no multiprocessor has much more to do than the others, and
+// shares are few.
+func (b *Backward) cut(n int) (columns, spans, span int) {
+	columns = device.Ceil(b.spec.Width, tileColumns)
+	tiles, least := device.Ceil(n, tileRows), 0.0
+	for each := device.Ceil(tiles, b.mostSpans()); each <= tiles; each++ { // tiles of a span
+		count := device.Ceil(tiles, each)
+		rounds := device.Ceil(columns*count, b.spec.Processors)
+		// A block's beginning and end, and adding its shares up, take as long as some
+		// tiles.
+		cost := float64(rounds)*(float64(each)+3) + 0.1*float64(count)
+		if least == 0 || cost < least {
+			least, spans, span = cost, count, each*tileRows
+		}
+	}
+	return columns, spans, span
+}
+
+// mostSpans is as many as give each multiprocessor two blocks.
+func (b *Backward) mostSpans() int {
+	return device.Ceil(2*b.spec.Processors, device.Ceil(b.spec.Width, tileColumns))
+}
+
+// Workspace is the bytes that Run needs for up to n rows.
+func (b *Backward) Workspace(n int) int64 {
+	return b.ofD(n) + device.Align(int64(b.mostSpans())*int64(b.spec.Width)*int64(b.spec.Rank)*4)
+}
+
+// ofD is the bytes of the shares of d.
+func (b *Backward) ofD(n int) int64 {
+	return device.Align(int64(device.Ceil(b.spec.Width, tileColumns)) * int64(n) * int64(b.spec.Rank) * 4)
+}
+
+// Wins reports whether the shares of n rows are small enough to be worth it.
+func (b *Backward) Wins(n int) bool { return n >= tileRows && b.Workspace(n) <= mostWorkspace }
+
+// Run writes d [n, Rank] and adds to dB [Width, Rank], which is float32, from dy
+// [n, Width], B, and h [n, Rank].
+func (b *Backward) Run(q *device.Queue, n int, d, dB, dy, factor, h device.Pointer, scale float32, workspace device.Pointer) {
+	if n == 0 {
+		return
+	}
+	columns, spans, span := b.cut(n)
+	shares := workspace.Offset(b.ofD(n))
+	grid := device.Grid{X: columns, Y: spans, Threads: threads, Shared: b.spec.stages() * b.spec.stageBytes()}
+	q.Launch(b.share, grid, dy, factor, h, workspace, shares, int32(n), int32(span))
+	numbers := (n + b.spec.Width) * b.spec.Rank
+	q.Launch(b.finish, device.Grid{X: device.Ceil(numbers, 4*256), Threads: 256}, workspace, shares, d, dB, scale, int32(n), int32(columns), int32(spans))
+}

@@ -1,0 +1,16 @@
+package adapter
+
+import "github.com/honeml/hone/plugins/cuda-kernels/device"
+
+// Specimens asks a set for kernels of every rank and type, for GPUs with little and with
+// much shared memory, so that CI compiles them.
+func Specimens(set *device.Set) {
+	for _, t := range []device.Type{device.BFloat16, device.Float16} {
+		for _, shared := range []int{99 << 10, 227 << 10} {
+			for _, rank := range []int{8, 16, 24, 32} {
+				New(set, Spec{Type: t, Width: 4096, Rank: rank, Shared: shared, Processors: 132})
+			}
+		}
+	}
+	New(set, Spec{Type: device.BFloat16, Width: 200, Rank: 16, Shared: 227 << 10, Processors: 132})
+}
