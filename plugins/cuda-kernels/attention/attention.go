@@ -13,10 +13,14 @@ import (
 var (
 	//go:embed mask.cuh
 	maskText string
+	//go:embed score.cuh
+	scoreText string
 	//go:embed tile.cuh
 	tileText string
 	//go:embed forward.cu
 	forwardText string
+	//go:embed hopper_forward.cu
+	hopperForwardText string
 	//go:embed backward.cu
 	backwardText string
 	//go:embed delta.cu
@@ -38,12 +42,18 @@ type Spec struct {
 	// Shared is the shared memory in bytes that the GPU lends a block; 0 is
 	// LeastShared. More of it makes larger tiles possible.
 	Shared int
+
+	// Arch is the GPU's, of device.GPU.Arch. Heads of 64 or 128 columns have kernels of
+	// their own where it is device.HopperArch.
+	Arch string
 }
 
-// An Attention is the kernels of one operation. Its methods allocate nothing.
+// An Attention is the kernels of one operation. What its methods launch must not run
+// at the same time twice, as it does not on one queue.
 type Attention struct {
-	spec  Spec
-	flash bool
+	spec   Spec
+	flash  bool // on tensor cores
+	hopper bool // by the kernels for Hopper
 
 	forwardTiles, keyTiles, queryTiles tiles
 
@@ -56,7 +66,7 @@ func New(set *device.Set, spec Spec) *Attention {
 	if spec.Shared == 0 {
 		spec.Shared = LeastShared
 	}
-	a := &Attention{spec: spec}
+	a := &Attention{spec: spec, hopper: spec.onHopper()}
 	a.choose()
 	delta := device.Source{Name: "attention/delta.cu", Text: maskText + deltaText, Defines: append(spec.defines(), a.deltaDefines()...)}
 	a.delta = set.Kernel(delta, "attention_delta")
@@ -71,8 +81,12 @@ func New(set *device.Set, spec Spec) *Attention {
 		a.queries = set.Kernel(plain, "attention_queries")
 		return a
 	}
-	a.forward = set.Kernel(a.source("attention/forward.cu", device.PTX+tileText+forwardText, a.forwardTiles.defines()...), "attention_forward")
-	backward := device.PTX + tileText + backwardText
+	if a.hopper {
+		a.forward = set.Kernel(a.hopperSource("attention/hopper_forward.cu", hopperForwardText), "attention_forward")
+	} else {
+		a.forward = set.Kernel(a.source("attention/forward.cu", device.PTX+scoreText+tileText+forwardText, a.forwardTiles.defines()...), "attention_forward")
+	}
+	backward := device.PTX + scoreText + tileText + backwardText
 	a.keys = set.Kernel(a.source("attention/backward.cu", backward, append(a.keyTiles.defines(), "KEYS_PASS=1")...), "attention_keys")
 	a.queries = set.Kernel(a.source("attention/backward.cu", backward, append(a.queryTiles.defines(), "KEYS_PASS=0")...), "attention_queries")
 	return a

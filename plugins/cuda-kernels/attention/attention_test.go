@@ -178,27 +178,40 @@ func TestAdd(t *testing.T) {
 			op := plainOp(4, 2, 64, 64)
 			op.Sinks = 0
 			p := newProblem(op, typ, 200, 90)
-			tr := newTrial(b, Spec{Op: op, Type: typ}, p)
-			before := drawProblem(op, typ, 200, 50)
-			tr.gradients = Gradients{
-				Q: Gradient{tr.Upload(typ, before.q), true}, K: Gradient{tr.Upload(typ, before.k), true}, V: Gradient{tr.Upload(typ, before.v), true},
-				Sinks: tr.Upload(device.Float32, before.sinks),
+			for _, arch := range arches(b) {
+				testAdd(newTrial(b, Spec{Op: op, Type: typ, Arch: arch}, p))
 			}
-			tr.forward()
-			tr.backward()
-			got := tr.results()
-			check(t, "dq", got["dq"], sum(p.dq, before.q), tolerance(typ))
-			check(t, "dk", got["dk"], sum(p.dk, before.k), tolerance(typ))
-			check(t, "dv", got["dv"], sum(p.dv, before.v), tolerance(typ))
-			check(t, "dsinks", got["dsinks"], sum(p.dsinks, before.sinks), tolerance(typ))
-
-			tr.gradients.V = Gradient{To: tr.Alloc(typ, len(p.v))}
-			all := tr.gradients
-			tr.gradients = Gradients{V: all.V}
-			tr.backward()
-			check(t, "dv alone", tr.Download(all.V.To, typ, len(p.v)), p.dv, tolerance(typ))
-			same(t, "dk that was not wanted", got["dk"], tr.Download(all.K.To, typ, len(p.k)))
 		})
+	}
+}
+
+func testAdd(tr *trial) {
+	t, typ, p := tr.TB, tr.t, tr.p
+	before := drawProblem(p.op, typ, 200, 50)
+	tr.gradients = Gradients{
+		Q: Gradient{tr.Upload(typ, before.q), true}, K: Gradient{tr.Upload(typ, before.k), true}, V: Gradient{tr.Upload(typ, before.v), true},
+		Sinks: tr.Upload(device.Float32, before.sinks),
+	}
+	tr.forward()
+	tr.backward()
+	got := tr.results()
+	check(t, "dq", got["dq"], sum(p.dq, before.q), tolerance(typ))
+	check(t, "dk", got["dk"], sum(p.dk, before.k), tolerance(typ))
+	check(t, "dv", got["dv"], sum(p.dv, before.v), tolerance(typ))
+	check(t, "dsinks", got["dsinks"], sum(p.dsinks, before.sinks), tolerance(typ))
+
+	for _, alone := range []string{"q", "k", "v"} {
+		all := tr.gradients
+		to := map[string]*Gradient{"q": &tr.gradients.Q, "k": &tr.gradients.K, "v": &tr.gradients.V}[alone]
+		want := map[string][]float64{"q": p.dq, "k": p.dk, "v": p.dv}[alone]
+		tr.gradients = Gradients{}
+		*to = Gradient{To: tr.Alloc(typ, len(want))}
+		tr.backward()
+		check(t, "d"+alone+" alone", tr.Download(to.To, typ, len(want)), want, tolerance(typ))
+		tr.gradients = all
+		for name, x := range tr.results() {
+			same(t, name+" that was not wanted", got[name], x)
+		}
 	}
 }
 
@@ -220,7 +233,7 @@ func same(tb testing.TB, what string, a, b []float32) {
 	}
 }
 
-// TestRepeats runs twice and wants the same bits.
+// TestRepeats runs three times and wants the same bits.
 func TestRepeats(t *testing.T) {
 	for _, typ := range types {
 		t.Run(typ.String(), func(t *testing.T) {
@@ -228,16 +241,18 @@ func TestRepeats(t *testing.T) {
 			op := plainOp(8, 2, 128, 128)
 			op.Sinks = 0
 			p := drawProblem(op, typ, 2000, 700)
-			var first map[string][]float32
-			for range 2 {
-				tr := newTrial(b, Spec{Op: op, Type: typ, Shared: large}, p)
-				tr.forward()
-				tr.backward()
-				got := tr.results()
-				for name := range first {
-					same(t, name, first[name], got[name])
+			for _, arch := range arches(b) {
+				var first map[string][]float32
+				for range 3 {
+					tr := newTrial(b, Spec{Op: op, Type: typ, Shared: large, Arch: arch}, p)
+					tr.forward()
+					tr.backward()
+					got := tr.results()
+					for name := range first {
+						same(t, arch+" "+name, first[name], got[name])
+					}
+					first = got
 				}
-				first = got
 			}
 		})
 	}
@@ -252,17 +267,19 @@ func TestLong(t *testing.T) {
 			op := plainOp(8, 2, width, width)
 			p := drawProblem(op, device.BFloat16, 6000, 4000)
 			exact := newTrial(b, Spec{Op: op, Type: device.Float32}, p)
-			fast := newTrial(b, Spec{Op: op, Type: device.BFloat16, Shared: large}, p)
+			exact.forward()
+			exact.backward()
 			want := map[string][]float64{}
-			for _, tr := range []*trial{exact, fast} {
-				tr.forward()
-				tr.backward()
-			}
 			for name, x := range exact.results() {
 				want[name] = sum(make([]float64, len(x)), x)
 			}
-			for name, got := range fast.results() {
-				check(t, name, got, want[name], 2*tolerance(device.BFloat16))
+			for _, arch := range arches(b) {
+				fast := newTrial(b, Spec{Op: op, Type: device.BFloat16, Shared: large, Arch: arch}, p)
+				fast.forward()
+				fast.backward()
+				for name, got := range fast.results() {
+					check(t, arch+" "+name, got, want[name], 2*tolerance(device.BFloat16))
+				}
 			}
 		})
 	}

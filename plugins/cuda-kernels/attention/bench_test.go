@@ -52,7 +52,7 @@ func BenchmarkPasses(b *testing.B) {
 				p.start[i] = int32(i / m.length * m.length)
 				p.end[i] = p.start[i] + int32(m.length)
 			}
-			tr := newTrial(bench, Spec{Op: m.op, Type: m.t, Shared: large}, p)
+			tr := newTrial(bench, Spec{Op: m.op, Type: m.t, Shared: large, Arch: bench.GPU.Arch()}, p)
 			tr.forward()
 			forward, backward := bench.Seconds(10, tr.forward), bench.Seconds(10, tr.backward)
 			b.ReportMetric(m.flops()/forward/1e12, "forward-TFLOP/s")

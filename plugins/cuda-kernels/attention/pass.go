@@ -43,6 +43,10 @@ func (a *Attention) Forward(q *device.Queue, rows int, in Inputs, out Outputs) {
 	if rows == 0 {
 		return
 	}
+	if a.hopper {
+		a.forwardOnHopper(q, rows, in, out)
+		return
+	}
 	grid := device.Grid{X: a.spec.Op.Heads, Y: device.Ceil(rows, side), Z: device.Ceil(a.spec.Op.ValueWidth, a.spec.plainColumns()), Threads: 256}
 	if a.flash {
 		grid = a.forwardTiles.grid(a.spec.Op.Heads, device.Ceil(rows, a.forwardTiles.queries))

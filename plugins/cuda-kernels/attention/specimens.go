@@ -12,6 +12,11 @@ func Specimens(set *device.Set) {
 		specimen(set, Spec{Op: plainOp(8, 2, 128, 128), Type: t})
 	}
 	large := 227 << 10
+	for _, t := range []device.Type{device.BFloat16, device.Float16} {
+		for _, width := range []int{64, 128} {
+			specimen(set, Spec{Op: plainOp(8, 2, width, width), Type: t, Shared: large, Arch: device.HopperArch})
+		}
+	}
 	for _, widths := range [][2]int{{64, 64}, {80, 80}, {96, 96}, {128, 128}, {192, 128}, {256, 256}, {8, 24}} {
 		specimen(set, Spec{Op: plainOp(4, 4, widths[0], widths[1]), Type: device.BFloat16})
 		specimen(set, Spec{Op: plainOp(4, 4, widths[0], widths[1]), Type: device.BFloat16, Shared: large})
@@ -25,6 +30,7 @@ func Specimens(set *device.Set) {
 		specimen(set, Spec{Op: masked, Type: t})
 	}
 	specimen(set, Spec{Op: masked, Type: device.BFloat16, Shared: large})
+	specimen(set, Spec{Op: masked, Type: device.BFloat16, Shared: large, Arch: device.HopperArch})
 	specimen(set, Spec{Op: plainOp(2, 1, 300, 40), Type: device.Float32})
 }
 

@@ -5,9 +5,6 @@
 // conflicts, and each address is a lane's own plus a constant.
 #line 7 "tile.cuh"
 
-#define LOG2E 1.4426950408889634f
-#define LN2 0.6931471805599453f
-
 #define KEY_COLUMNS ((KEY_WIDTH + PAD - 1) / PAD * PAD)
 #define VALUE_COLUMNS ((VALUE_WIDTH + PAD - 1) / PAD * PAD)
 #define KEY_STRIDE (KEY_COLUMNS + 8)
@@ -92,24 +89,6 @@ template <int MT, int NT> __device__ __forceinline__ void clear(float (&c)[MT][N
             for (int i = 0; i < 4; i++) c[m][n][i] = 0.0f;
 }
 
-// Scores are in units of log 2, so that exp2 gives probabilities: a product times
-// FACTOR. Under a cap, or a scale that would turn the order around, they are made
-// so first and FACTOR is 1.
-#define PREPARED (CAPPED || SCALE <= 0.0f)
-#define FACTOR (PREPARED ? 1.0f : SCALE * LOG2E)
-#define CAP_OR_ONE (CAPPED ? CAP : 1.0f)
-
-// soft_tanh is tanh to 1e-7 of its range.
-__device__ __forceinline__ float soft_tanh(float x) {
-    return 1.0f - 2.0f * reciprocal(1.0f + exp2_fast(x * (2.0f * LOG2E)));
-}
-
-// prepare turns a product into a score before FACTOR.
-__device__ __forceinline__ float prepare(float x) {
-    if (CAPPED) return soft_tanh(x * (SCALE / CAP_OR_ONE)) * (CAP_OR_ONE * LOG2E);
-    return PREPARED ? x * (SCALE * LOG2E) : x;
-}
-
 template <int MT, int NT> __device__ __forceinline__ void prepare_all(float (&s)[MT][NT][4]) {
     if constexpr (PREPARED) {
 #pragma unroll
@@ -119,13 +98,6 @@ template <int MT, int NT> __device__ __forceinline__ void prepare_all(float (&s)
 #pragma unroll
                 for (int i = 0; i < 4; i++) s[m][n][i] = prepare(s[m][n][i]);
     }
-}
-
-// slope is the derivative of the cap, given a prepared score; 0 at −∞.
-__device__ __forceinline__ float slope(float score) {
-    if (!CAPPED) return 1.0f;
-    float t = fmaxf(score * (1.0f / (CAP_OR_ONE * LOG2E)), -1.0f);
-    return 1.0f - t * t;
 }
 
 // write_rows writes the rows of a product times a factor, or adds it to what is

@@ -148,6 +148,7 @@ func TestParseLog(t *testing.T) {
 	log := ParseLog(strings.Join([]string{
 		`k.cu(3): warning #177-D: unused x`,
 		`ptxas info    : (C7510) serialised, in function 'gemm'`,
+		`ptxas info    : (C7519) warpgroup.arrive is injected in around line 2436 by compiler to allow use of registers in GMMA in function 'gemm'`,
 		`ptxas /tmp/x, line 9; warning : odd`,
 		`ptxas info    : Function properties for gemm`,
 		`    8 bytes stack frame, 12 bytes spill stores, 16 bytes spill loads`,

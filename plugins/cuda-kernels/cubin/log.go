@@ -28,6 +28,8 @@ var (
 	logFunction = regexp.MustCompile(`^ptxas\s+info\s*:\s*Function properties for (\S+)`)
 	logSpill    = regexp.MustCompile(`^\s*(?:ptxas\s*\.)?\s*\d+ bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads`)
 	logWarning  = regexp.MustCompile(`\b(?:warning|error)\b|\bC75\d\d\b`)
+	// logFence is what some versions say where they add a wgmma.fence, which costs nothing.
+	logFence = regexp.MustCompile(`\(C7519\) warpgroup\.arrive is injected`)
 )
 
 // ParseLog reads a compiler's log; lines that it does not know are passed over.
@@ -49,7 +51,7 @@ func ParseLog(log string) Log {
 			function = ""
 			continue
 		}
-		if logWarning.MatchString(line) {
+		if logWarning.MatchString(line) && !logFence.MatchString(line) {
 			out.Warnings = append(out.Warnings, strings.TrimSpace(line))
 		}
 	}

@@ -124,8 +124,9 @@ __device__ __forceinline__ u64 columns_operand(u32 at, u32 block_bytes) { return
 
 // The order of products: products_begin before the first and after other code has
 // touched registers of theirs; products_commit ends a group; products_wait waits until
-// at most N groups are under way. Until then the registers are left alone: settle says
-// so to the compiler, which does not know that they still change.
+// at most N groups are under way. Until then the registers are left alone. settle tells
+// that to the compiler, which may otherwise write registers after products_begin, or
+// read them before products_wait: it is called before the one and after the other.
 __device__ __forceinline__ void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 __device__ __forceinline__ void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int N> __device__ __forceinline__ void products_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory"); }
@@ -133,9 +134,9 @@ template <int N> __device__ __forceinline__ void settle(float (&d)[N]) {
 #pragma unroll
     for (int i = 0; i < N; i++) asm volatile("" : "+f"(d[i])::"memory");
 }
-template <int N> __device__ __forceinline__ void settle(u32 (&d)[N]) {
+template <int N> __device__ __forceinline__ void settle(u32 (&a)[N][4]) {
 #pragma unroll
-    for (int i = 0; i < N; i++) asm volatile("" : "+r"(d[i])::"memory");
+    for (int i = 0; i < 4 * N; i++) asm volatile("" : "+r"(a[i / 4][i % 4])::"memory");
 }
 
 #if BF16

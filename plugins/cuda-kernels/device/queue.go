@@ -112,6 +112,10 @@ func (q *Queue) launch(k *Kernel, grid Grid) error {
 	return q.stream.Launch(k.function, blocks, threads, uint32(grid.Shared), q.buffer)
 }
 
+// SMs is how many streaming multiprocessors the GPU has: how many blocks a kernel has
+// whose blocks stay.
+func (q *Queue) SMs() int { return q.gpu.Info.SMs }
+
 // TensorMap is a tensor of the GPU as a kernel copies tiles of it; after an error it is
 // none.
 func (q *Queue) TensorMap(t cuda.Tensor) (m TensorMap) {

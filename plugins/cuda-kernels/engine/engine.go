@@ -80,7 +80,7 @@ type Options struct {
 	Offload      bool   // values may be moved to the host's memory
 	Rates        Rates  // of the GPU; zero: those of a usual one
 	SharedBytes  int    // shared memory that a block may have; 0: what all GPUs have
-	Arch         string // the architecture of device.GPU.Arch; "": any
+	Arch         string // the GPU's, of device.GPU.Arch; "": kernels that run on each
 	Processors   int    // multiprocessors
 	Library      bool   // for tests: matrix products are cuBLASLt's alone
 	Device       kernels.Device

@@ -19,7 +19,7 @@ type attentionNode struct {
 }
 
 func newAttention(b base, o *graph.Attention) *attentionNode {
-	spec := attention.Spec{Op: *o, Type: b.e.act, Shared: b.e.options.SharedBytes}
+	spec := attention.Spec{Op: *o, Type: b.e.act, Shared: b.e.options.SharedBytes, Arch: b.e.options.Arch}
 	n := &attentionNode{base: b, op: o, kernel: attention.New(&b.e.set, spec)}
 	for i := range n.node.Inputs {
 		if n.again(i) {

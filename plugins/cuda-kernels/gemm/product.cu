@@ -153,6 +153,7 @@ product_of_linear(const __grid_constant__ TensorMap p, const __grid_constant__ T
             }
 #endif
             products_wait<0>();
+            settle(sums);
             if (thread < 2) barrier_arrive_at(empty + 8 * ring.last(), thread);
             if (add) {
                 barrier_wait(arrived, parity);

@@ -33,12 +33,15 @@ product_of_tiles(const __grid_constant__ TensorMap a, const __grid_constant__ Te
     if (registers) {
         int lane = threadIdx.x & 31, row = threadIdx.x / 32 * 16 + (lane & 15);
         for (int s = 0; s < 8; s++) ldmatrix(x[s], a_tile + s / 4 * a_block + row * 128 + (((s % 4 * 2 + (lane >> 4)) ^ (row & 7)) << 4));
+        settle(d);
+        settle(x);
         products_begin();
 #pragma unroll
         for (int s = 0; s < 8; s++) product<B_DOWN>(d, x[s], right + (B_DOWN ? 128 * s : s / 4 * (b_block >> 4) + s % 4 * 2), s);
     } else
 #endif
     {
+        settle(d);
         products_begin();
 #pragma unroll
         for (int s = 0; s < 8; s++)

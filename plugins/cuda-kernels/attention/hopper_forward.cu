@@ -1,0 +1,338 @@
+// Attention's forward pass on Hopper: FlashAttention-3 (Shah et al., 2024).
+//
+//   y[t] = Σ_j p[t,j]·v[j],  p = softmax over the keys that t sees of score(q·k)
+//
+// q [rows, HEADS·WIDTH], k and v [rows, KV_HEADS·WIDTH], y [rows, HEADS·WIDTH] T, as
+// tensor maps of 64 columns, rows, and 64 columns further on; log_sum [HEADS, rows]
+// float, the log of a row's softmax denominator.
+//
+// A block stays and takes tile after tile: a head and 128 rows, whichever no block has
+// taken yet, the last rows first, as they tend to see the most keys. One thread has the
+// copies made, up to a tile ahead. Two warpgroups have 64 of the rows each: while one
+// computes exponentials, the other keeps the tensor cores busy, and within one the scores
+// of the next keys are computed beside this one's values. The keys of a tile are taken
+// from the rows' own down to the first that any sees, so the first are masked, and those
+// at the other end.
+//
+// Roofline: 4·WIDTH FLOPs for each head and pair of a query and a key that it sees: bound
+// by tensor cores from some 300 keys a query on, of 64 columns as much by exponentials.
+// Bytes: q and y once, k and v once for each tile, out of L2. On an H100 (989 TFLOP/s)
+// with 32 heads of 128: 541 TFLOP/s of documents of 2048 rows, 657 of 8192, 675 of
+// 16384; with 32 of 64, 315 of 2048.
+#line 23 "hopper_forward.cu"
+
+#define WIDTH KEY_WIDTH
+#define BLOCKS (WIDTH / 64) // of 64 columns
+#define ROWS 128            // of a tile of queries
+#define KEYS 128            // of a tile of keys
+#define GROUP_ROWS 64       // of a warpgroup
+
+// Shared memory: two tiles of queries, which results leave by too; STAGES of keys and
+// of values; then barriers, and what tile each of queries is of.
+#define GROUP_BYTES (GROUP_ROWS * WIDTH * 2)
+#define QUERY_BYTES (2 * GROUP_BYTES)
+#define KEY_BYTES (KEYS * WIDTH * 2)
+#define BARRIERS (2 * QUERY_BYTES + 2 * STAGES * KEY_BYTES)
+
+// The tiles that blocks have taken beyond each one's first, and the blocks that found
+// none: 0 between launches, which must follow each other.
+__device__ u32 taken, finished;
+
+struct Shared {
+    u32 queries, keys, values, barriers; // addresses
+    int *tiles;                          // for each tile of queries, which one, and its first key
+
+    __device__ __forceinline__ Shared(u8 *pool) {
+        pool += -shared_address(pool) & 1023;
+        queries = shared_address(pool);
+        keys = queries + 2 * QUERY_BYTES;
+        values = keys + STAGES * KEY_BYTES;
+        barriers = queries + BARRIERS;
+        tiles = reinterpret_cast<int *>(pool + BARRIERS + 8 * (4 + 4 * STAGES));
+    }
+    // Barriers: what is there, and what may be overwritten.
+    __device__ __forceinline__ u32 query_here(u32 i) const { return barriers + 8 * i; }
+    __device__ __forceinline__ u32 query_free(u32 i) const { return barriers + 8 * (2 + i); }
+    __device__ __forceinline__ u32 key_here(u32 i) const { return barriers + 8 * (4 + i); }
+    __device__ __forceinline__ u32 key_free(u32 i) const { return barriers + 8 * (4 + STAGES + i); }
+    __device__ __forceinline__ u32 value_here(u32 i) const { return barriers + 8 * (4 + 2 * STAGES + i); }
+    __device__ __forceinline__ u32 value_free(u32 i) const { return barriers + 8 * (4 + 3 * STAGES + i); }
+};
+
+// A Turn counts through the places of a ring.
+template <int PLACES> struct Turn {
+    u32 place = 0, parity = 0;
+    __device__ __forceinline__ void next() {
+        if (++place == PLACES) {
+            place = 0;
+            parity ^= 1;
+        }
+    }
+};
+
+// Tile is where a tile's queries are.
+struct Tile {
+    int head, row;
+    __device__ __forceinline__ Tile(int index, int rows) {
+        head = index % HEADS;
+        row = ((rows + ROWS - 1) / ROWS - 1 - index / HEADS) * ROWS;
+    }
+};
+
+// copy_tiles is what the thread does that has the copies made.
+__device__ __forceinline__ void copy_tiles(const Shared &shared, const TensorMap &q, const TensorMap &k, const TensorMap &v, const int *doc_start, int rows) {
+    int tiles = (rows + ROWS - 1) / ROWS * HEADS, index = blockIdx.x;
+    Turn<2> query;
+    Turn<STAGES> stage;
+    for (;;) {
+        int next = gridDim.x + atomicAdd(&taken, 1);
+        Tile tile(index, rows);
+        int begin = index < tiles ? begin_of(doc_start, tile.row, rows) : 0;
+        barrier_wait(shared.query_free(query.place), query.parity ^ 1);
+        shared.tiles[2 * query.place] = index;
+        shared.tiles[2 * query.place + 1] = begin;
+        if (index >= tiles) {
+            barrier_arrive(shared.query_here(query.place));
+            break;
+        }
+        barrier_expect(shared.query_here(query.place), QUERY_BYTES);
+        for (int i = 0; i < 2; i++)
+            tile_load(shared.queries + query.place * QUERY_BYTES + i * GROUP_BYTES, q, 0, tile.row + i * GROUP_ROWS, tile.head * BLOCKS, shared.query_here(query.place));
+        query.next();
+        for (int key = tile.row; key > begin - KEYS; key -= KEYS) {
+            u32 at = stage.place * KEY_BYTES;
+            barrier_wait(shared.key_free(stage.place), stage.parity ^ 1);
+            barrier_expect(shared.key_here(stage.place), KEY_BYTES);
+            tile_load(shared.keys + at, k, 0, key, tile.head / GROUP * BLOCKS, shared.key_here(stage.place));
+            barrier_wait(shared.value_free(stage.place), stage.parity ^ 1);
+            barrier_expect(shared.value_here(stage.place), KEY_BYTES);
+            tile_load(shared.values + at, v, 0, key, tile.head / GROUP * BLOCKS, shared.value_here(stage.place));
+            stage.next();
+        }
+        index = next;
+    }
+    if (atomicAdd(&finished, 1) == gridDim.x - 1) {
+        taken = 0;
+        finished = 0;
+    }
+}
+
+// mask takes away the keys that a row does not see: of s's columns, from `key` on,
+// those before the row's first, and those after the row where `behind`.
+template <bool BEHIND> __device__ __forceinline__ void mask(float (&s)[KEYS / 2], int row, int key, const int (&first)[2]) {
+    key += (threadIdx.x & 3) * 2;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        int least = first[half] - key, most = row + 8 * half - key;
+#pragma unroll
+        for (int n = 0; n < KEYS / 8; n++)
+#pragma unroll
+            for (int i = 0; i < 2; i++)
+                if (8 * n + i < least || (BEHIND && 8 * n + i > most)) s[4 * n + 2 * half + i] = -HONE_INFINITY;
+    }
+}
+
+// A Softmax is what a thread knows of its two rows: the largest score so far, and its
+// own part of the sum of the exponentials relative to that.
+struct Softmax {
+    float most[2], sum[2], keep[2];
+
+    // step turns scores into exponentials; keep is what sums relative to the last
+    // maximum are to be multiplied by.
+    __device__ __forceinline__ void step(float (&s)[KEYS / 2]) {
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            float x = most[half];
+#pragma unroll
+            for (int n = 0; n < KEYS / 8; n++) x = fmaxf(x, fmaxf(s[4 * n + 2 * half], s[4 * n + 2 * half + 1]));
+            x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
+            x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
+            // A row that has seen nothing yet keeps −∞ and sums to 0.
+            float shift = x == -HONE_INFINITY ? 0.0f : x * FACTOR, total = 0.0f;
+            keep[half] = exp2_fast(most[half] * FACTOR - shift);
+            most[half] = x;
+#pragma unroll
+            for (int n = 0; n < KEYS / 8; n++)
+#pragma unroll
+                for (int i = 0; i < 2; i++) {
+                    float p = exp2_fast(s[4 * n + 2 * half + i] * FACTOR - shift);
+                    s[4 * n + 2 * half + i] = p;
+                    total += p;
+                }
+            sum[half] = sum[half] * keep[half] + total;
+        }
+    }
+};
+
+// The operand A of y from exponentials: a product's numbers have its layout.
+__device__ __forceinline__ void round_all(u32 (&p)[KEYS / 16][4], const float (&s)[KEYS / 2]) {
+#pragma unroll
+    for (int i = 0; i < KEYS / 4; i++) p[i / 4][i % 4] = pack2(s[2 * i], s[2 * i + 1]);
+}
+
+// Products of a warpgroup: scores of its queries and a tile of keys; results from their
+// exponentials and a tile of values.
+__device__ __forceinline__ void add_scores(float (&s)[KEYS / 2], u32 queries, u32 keys) {
+    u64 a = rows_operand(queries), b = rows_operand(keys);
+#pragma unroll
+    for (int i = 0; i < WIDTH / 16; i++)
+        product(s, a + i / 4 * (GROUP_ROWS * 128 / 16) + i % 4 * 2, b + i / 4 * (KEYS * 128 / 16) + i % 4 * 2, i);
+    products_commit();
+}
+__device__ __forceinline__ void add_results(float (&y)[WIDTH / 2], const u32 (&p)[KEYS / 16][4], u32 values) {
+    u64 b = columns_operand(values, KEYS * 128);
+#pragma unroll
+    for (int i = 0; i < KEYS / 16; i++) product<1>(y, p[i], b + i * 128, 1);
+    products_commit();
+}
+
+__device__ __forceinline__ void prepare_scores(float (&s)[KEYS / 2]) {
+    if constexpr (PREPARED) {
+#pragma unroll
+        for (int i = 0; i < KEYS / 2; i++) s[i] = prepare(s[i]);
+    }
+}
+
+// compute_tiles is what a warpgroup does that computes.
+__device__ __forceinline__ void compute_tiles(const Shared &shared, const TensorMap &y, const float *sinks, const int *doc_start, float *log_sum, int rows) {
+    int group = threadIdx.x / 128 - 1, warp = threadIdx.x / 32 % 4, lane = threadIdx.x & 31;
+    int tiles = (rows + ROWS - 1) / ROWS * HEADS;
+    bool leads = warp == 0 && elect();
+    u32 mine = 1 + group, other = 2 - group; // whose turn it is on the tensor cores
+    if (group == 1) group_arrive(other, 256);
+
+    Turn<2> query;
+    Turn<STAGES> key_turn, value_turn;
+    for (;;) {
+        barrier_wait(shared.query_here(query.place), query.parity);
+        int index = shared.tiles[2 * query.place], begin = shared.tiles[2 * query.place + 1];
+        if (index >= tiles) break;
+        Tile tile(index, rows);
+        int group_row = tile.row + group * GROUP_ROWS, row = group_row + warp * 16 + (lane >> 2), first[2];
+#pragma unroll
+        for (int half = 0; half < 2; half++) first[half] = begin_of(doc_start, row + 8 * half, rows);
+        int whole_from = begin_of(doc_start, group_row + GROUP_ROWS - 1, rows); // all rows of the warpgroup see the keys from here on
+        u32 queries = shared.queries + query.place * QUERY_BYTES + group * GROUP_BYTES;
+
+        float s[KEYS / 2], acc[WIDTH / 2];
+        u32 p[KEYS / 16][4];
+        Softmax softmax;
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            // A sink is a score that each row has seen from the start; one lane of four
+            // counts it.
+            softmax.most[half] = SINKS ? sinks[tile.head] * (LOG2E / FACTOR) : -HONE_INFINITY;
+            softmax.sum[half] = SINKS && (lane & 3) == 0 ? 1.0f : 0.0f;
+        }
+#pragma unroll
+        for (int i = 0; i < WIDTH / 2; i++) acc[i] = 0.0f;
+
+        barrier_wait(shared.key_here(key_turn.place), key_turn.parity);
+        settle(s);
+        products_begin();
+        add_scores(s, queries, shared.keys + key_turn.place * KEY_BYTES);
+        products_wait<0>();
+        settle(s);
+        if (lane == 0) barrier_arrive(shared.key_free(key_turn.place));
+        key_turn.next();
+        prepare_scores(s);
+        mask<true>(s, row, tile.row, first);
+        softmax.step(s);
+        round_all(p, s);
+        for (int key = tile.row - KEYS; key > begin - KEYS; key -= KEYS) {
+            barrier_wait(shared.key_here(key_turn.place), key_turn.parity);
+            group_sync(mine, 256);
+            settle(acc);
+            settle(p);
+            settle(s);
+            products_begin();
+            add_scores(s, queries, shared.keys + key_turn.place * KEY_BYTES);
+            barrier_wait(shared.value_here(value_turn.place), value_turn.parity);
+            add_results(acc, p, shared.values + value_turn.place * KEY_BYTES);
+            group_arrive(other, 256);
+            products_wait<1>();
+            settle(s);
+            if (lane == 0) barrier_arrive(shared.key_free(key_turn.place));
+            key_turn.next();
+            prepare_scores(s);
+            if (key < whole_from) mask<false>(s, row, key, first);
+            softmax.step(s);
+            settle(s);
+            // No sum is negative, which ptxas does not know: without an arrival between, it
+            // would wait for the products before the exponentials that they run beside.
+            if (softmax.sum[0] + softmax.sum[1] < 0.0f) barrier_arrive(shared.value_free(value_turn.place));
+            products_wait<0>();
+            settle(acc);
+            if (lane == 0) barrier_arrive(shared.value_free(value_turn.place));
+            value_turn.next();
+            round_all(p, s);
+#pragma unroll
+            for (int i = 0; i < WIDTH / 2; i++) acc[i] *= softmax.keep[i / 2 % 2];
+        }
+        barrier_wait(shared.value_here(value_turn.place), value_turn.parity);
+        settle(acc);
+        settle(p);
+        products_begin();
+        add_results(acc, p, shared.values + value_turn.place * KEY_BYTES);
+        products_wait<0>();
+        settle(acc);
+        if (lane == 0) barrier_arrive(shared.value_free(value_turn.place));
+        value_turn.next();
+
+        // The results take the place of the warpgroup's queries, and leave from there.
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            float total = softmax.sum[half];
+            total += __shfl_xor_sync(0xffffffffu, total, 1);
+            total += __shfl_xor_sync(0xffffffffu, total, 2);
+            int r = row + 8 * half;
+            if ((lane & 3) == 0 && r < rows) log_sum[i64(tile.head) * rows + r] = softmax.most[half] * (FACTOR * LN2) + logf(total);
+            softmax.keep[half] = 1.0f / total;
+        }
+#pragma unroll
+        for (int i = 0; i < WIDTH / 2; i++) acc[i] *= softmax.keep[i / 2 % 2];
+        u32 to = queries + (warp * 16 + (lane & 15)) * 128;
+#pragma unroll
+        for (int n = 0; n < WIDTH / 16; n++)
+            store_matrices(to + n / 4 * (GROUP_ROWS * 128) + (((n % 4 * 2 + (lane >> 4)) ^ (lane & 7)) << 4), pack2(acc[8 * n], acc[8 * n + 1]),
+                           pack2(acc[8 * n + 2], acc[8 * n + 3]), pack2(acc[8 * n + 4], acc[8 * n + 5]), pack2(acc[8 * n + 6], acc[8 * n + 7]));
+        tile_written();
+        group_sync(3 + group, 128);
+        if (leads) {
+            tile_store(y, 0, group_row, tile.head * BLOCKS, queries);
+            stores_commit();
+            stores_read<0>();
+            barrier_arrive(shared.query_free(query.place));
+        }
+        query.next();
+    }
+    if (group == 0) group_sync(mine, 256); // the last turn that was given
+}
+
+extern "C" __global__ void __launch_bounds__(384, 1)
+attention_forward(const __grid_constant__ TensorMap q, const __grid_constant__ TensorMap k, const __grid_constant__ TensorMap v,
+                  const __grid_constant__ TensorMap y, const float *sinks, const int *doc_start, float *log_sum, int rows) {
+    extern __shared__ u8 pool[];
+    Shared shared(pool);
+    if (threadIdx.x == 0) {
+        for (u32 i = 0; i < 2; i++) {
+            barrier_init(shared.query_here(i), 1);
+            barrier_init(shared.query_free(i), 2);
+        }
+        for (u32 i = 0; i < STAGES; i++) {
+            barrier_init(shared.key_here(i), 1);
+            barrier_init(shared.key_free(i), 8);
+            barrier_init(shared.value_here(i), 1);
+            barrier_init(shared.value_free(i), 8);
+        }
+        barriers_made();
+    }
+    __syncthreads();
+    if (threadIdx.x < 128) {
+        give_registers<24>();
+        if (threadIdx.x < 32 && elect()) copy_tiles(shared, q, k, v, doc_start, rows);
+    } else {
+        take_registers<240>();
+        compute_tiles(shared, y, sinks, doc_start, log_sum, rows);
+    }
+}

@@ -1,0 +1,99 @@
+package attention
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/device/devicetest"
+	"github.com/honeml/hone/sdk/graph"
+)
+
+// openHopper is a Hopper GPU, or the test is skipped.
+func openHopper(tb testing.TB) *devicetest.Bench {
+	tb.Helper()
+	b := devicetest.Open(tb)
+	if b.GPU.Arch() != device.HopperArch {
+		tb.Skip("no Hopper GPU")
+	}
+	return b
+}
+
+// arches are what Spec.Arch may be on a GPU: kernels for each, and those for Hopper.
+func arches(b *devicetest.Bench) []string {
+	if b.GPU.Arch() != device.HopperArch {
+		return []string{""}
+	}
+	return []string{"", device.HopperArch}
+}
+
+// hopperSpec is an operation on the kernels for Hopper.
+func hopperSpec(op graph.Attention, t device.Type) Spec {
+	return Spec{Op: op, Type: t, Shared: large, Arch: device.HopperArch}
+}
+
+// where lists which parts of a result are wrong: heads and tiles of 64 rows, with the
+// largest error of each.
+func where(got []float32, want []float64, heads, width int, bound float64) string {
+	worst := map[[2]int]float64{}
+	var keys [][2]int
+	for i, x := range want {
+		err := math.Abs(float64(got[i]) - x)
+		if err <= bound {
+			continue
+		}
+		key := [2]int{i / width % heads, i / width / heads / 64}
+		if _, ok := worst[key]; !ok {
+			keys = append(keys, key)
+		}
+		worst[key] = max(worst[key], err)
+	}
+	var b strings.Builder
+	for i, key := range keys {
+		if i == 12 {
+			fmt.Fprintf(&b, " … %d in all", len(keys))
+			break
+		}
+		fmt.Fprintf(&b, " head %d rows %d–%d: %.3g;", key[0], key[1]*64, key[1]*64+63, worst[key])
+	}
+	return b.String()
+}
+
+// TestHopper compares the kernels for Hopper with float64 over lengths about those of
+// tiles, documents of one token, and every mask.
+func TestHopper(t *testing.T) {
+	for _, width := range []int{64, 128} {
+		all := masks(plainOp(4, 2, width, width))
+		for _, heads := range [][2]int{{3, 3}, {5, 1}} {
+			op := plainOp(heads[0], heads[1], width, width)
+			op.Scale = 1 / math.Sqrt(float64(width))
+			all = append(all, testCase{name: fmt.Sprintf("%d heads of %d", heads[0], heads[1]), op: op})
+		}
+		for _, c := range all {
+			for _, typ := range types[1:] {
+				t.Run(fmt.Sprintf("%d/%s/%v", width, c.name, typ), func(t *testing.T) {
+					b := openHopper(t)
+					for _, shape := range [][2]int{{1, 1}, {63, 40}, {64, 64}, {128, 128}, {129, 129}, {300, 7}, {400, 300}, {513, 513}} {
+						p := newProblem(c.op, typ, shape[0], shape[1])
+						tr := newTrial(b, hopperSpec(c.op, typ), p)
+						tr.forward()
+						tr.backward()
+						for name, got := range tr.results() {
+							want := p.wants()[name]
+							check(t, fmt.Sprintf("%d rows: %s", shape[0], name), got, want, tolerance(typ))
+							if t.Failed() {
+								heads, wide := len(want)/p.rows/width, width
+								if name == "log sum" {
+									heads, wide = c.op.Heads, 1
+								}
+								t.Fatal(name, where(got, want, max(1, heads), wide, 0.05))
+							}
+						}
+					}
+				})
+			}
+		}
+	}
+}
