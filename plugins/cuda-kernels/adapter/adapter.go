@@ -26,6 +26,7 @@ const (
 	threads     = 256
 	mostStages  = 4
 	mostRank    = 32 // whose sums fit into a thread's registers
+	rankOfTwo   = 16 // up to which two blocks' do
 )
 
 // mostWorkspace is more than any linear of a layer needs, and less than what the output of
@@ -33,20 +34,31 @@ const (
 const mostWorkspace = 96 << 20
 
 // stages is how many tiles are under way in a block's shared memory.
-func (s Spec) stages() int {
+func (s Spec) stages(blocks int) int {
 	shared := s.Shared
 	if shared == 0 {
 		shared = 48 << 10
 	}
-	static := threads / 32 * tileRows * s.Rank * 4
-	return min(mostStages, (shared-static-1024)/s.stageBytes())
+	return min(mostStages, (shared/blocks-s.partsBytes()-1024)/s.stageBytes())
+}
+
+// blocks is how many a multiprocessor has at a time: two where they fit, for one then
+// computes while the other waits.
+func (s Spec) blocks() int {
+	if s.Rank <= rankOfTwo && s.stages(2) >= 2 {
+		return 2
+	}
+	return 1
 }
 
 func (s Spec) stageBytes() int { return 2 * tileRows * (tileColumns + 8 + s.Rank + 8) }
 
+// partsBytes is the warps' parts of d.
+func (s Spec) partsBytes() int { return threads / 32 * tileRows * s.Rank * 4 }
+
 // Runs reports whether there is a kernel for a Spec.
 func Runs(s Spec) bool {
-	return s.Type != device.Float32 && s.Rank > 0 && s.Rank%8 == 0 && s.Rank <= mostRank && s.Width%8 == 0 && s.Processors > 0 && s.stages() >= 2
+	return s.Type != device.Float32 && s.Rank > 0 && s.Rank%8 == 0 && s.Rank <= mostRank && s.Width%8 == 0 && s.Processors > 0 && s.stages(1) >= 2
 }
 
 // A Backward is the kernels of a Spec.
@@ -61,7 +73,7 @@ func New(set *device.Set, s Spec) *Backward {
 		Name: "backward.cu", Text: "#include \"" + device.HeaderName + "\"\n" + device.PTX + text,
 		Defines: []string{
 			rows.DefineType("TYPE", s.Type), rows.DefineFlag("BF16", s.Type == device.BFloat16),
-			rows.Define("WIDTH", s.Width), rows.Define("RANK", s.Rank), rows.Define("STAGES", s.stages()),
+			rows.Define("WIDTH", s.Width), rows.Define("RANK", s.Rank), rows.Define("STAGES", s.stages(s.blocks())), rows.Define("BLOCKS", s.blocks()),
 		},
 	}
 	return &Backward{spec: s, share: set.Kernel(source, "share"), finish: set.Kernel(source, "finish")}
@@ -75,7 +87,7 @@ func (b *Backward) cut(n int) (columns, spans, span int) {
 	tiles, least := device.Ceil(n, tileRows), 0.0
 	for each := device.Ceil(tiles, b.mostSpans()); each <= tiles; each++ { // tiles of a span
 		count := device.Ceil(tiles, each)
-		rounds := device.Ceil(columns*count, b.spec.Processors)
+		rounds := device.Ceil(columns*count, b.spec.Processors*b.spec.blocks())
 		// A block's beginning and end, and adding its shares up, take as long as some
 		// tiles.
 		cost := float64(rounds)*(float64(each)+3) + 0.1*float64(count)
@@ -86,9 +98,9 @@ func (b *Backward) cut(n int) (columns, spans, span int) {
 	return columns, spans, span
 }
 
-// mostSpans is as many as give each multiprocessor two blocks.
+// mostSpans is as many as give each multiprocessor four blocks.
 func (b *Backward) mostSpans() int {
-	return device.Ceil(2*b.spec.Processors, device.Ceil(b.spec.Width, tileColumns))
+	return device.Ceil(4*b.spec.Processors, device.Ceil(b.spec.Width, tileColumns))
 }
 
 // Workspace is the bytes that Run needs for up to n rows.
@@ -112,7 +124,7 @@ func (b *Backward) Run(q *device.Queue, n int, d, dB, dy, factor, h device.Point
 	}
 	columns, spans, span := b.cut(n)
 	shares := workspace.Offset(b.ofD(n))
-	grid := device.Grid{X: columns, Y: spans, Threads: threads, Shared: b.spec.stages() * b.spec.stageBytes()}
+	grid := device.Grid{X: columns, Y: spans, Threads: threads, Shared: b.spec.partsBytes() + b.spec.stages(b.spec.blocks())*b.spec.stageBytes()}
 	q.Launch(b.share, grid, dy, factor, h, workspace, shares, int32(n), int32(span))
 	numbers := (n + b.spec.Width) * b.spec.Rank
 	q.Launch(b.finish, device.Grid{X: device.Ceil(numbers, 4*256), Threads: 256}, workspace, shares, d, dB, scale, int32(n), int32(columns), int32(spans))

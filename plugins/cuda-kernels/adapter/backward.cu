@@ -9,8 +9,9 @@
 // FLOPs 4·rows·WIDTH·RANK; bytes 2·rows·WIDTH, and 4·RANK/512 of that, written and read,
 // for the shares of d. Bound by memory.
 //
-// Before it stand hone.cuh, BF16 and ptx.cuh; Defined are TYPE, WIDTH, RANK and STAGES.
-#line 14 "backward.cu"
+// Before it stand hone.cuh, BF16 and ptx.cuh; Defined are TYPE, WIDTH, RANK, STAGES and
+// BLOCKS, which a multiprocessor has at a time.
+#line 15 "backward.cu"
 
 typedef TYPE T;
 
@@ -38,11 +39,11 @@ __device__ __forceinline__ void fetch(u32 stage, const T *dy, const T *h, int ro
 
 // share: block (x, y) has columns 512·x on, and rows from y·span on. dShares is
 // [gridDim.x, rows, RANK], dbShares [gridDim.y, WIDTH, RANK].
-extern "C" __global__ void __launch_bounds__(32 * WARPS, 1)
+extern "C" __global__ void __launch_bounds__(32 * WARPS, BLOCKS)
 share(const T *dy, const T *b, const T *h, float *dShares, float *dbShares, int rows, int span) {
     extern __shared__ char memory[];
-    __shared__ float parts[WARPS][ROWS][RANK];
-    u32 stages = shared_address(memory);
+    auto &parts = *reinterpret_cast<float (*)[WARPS][ROWS][RANK]>(memory); // of d, a warp's each
+    u32 stages = shared_address(memory) + sizeof(parts);
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
     int column = blockIdx.x * COLUMNS, own = column + warp * OWN;
     int first = blockIdx.y * span, end = min(rows, first + span), tiles = (end - first + ROWS - 1) / ROWS;
