@@ -1,17 +1,19 @@
 #!/bin/sh
-# Trains a model's shape with hone and with PEFT, one after the other on the same card,
-# and prints how they compare:
+# Trains a model's shape with hone and with its peers, one after the other on the same
+# card, and prints how they compare:
 #
 #   bench/train.sh SHAPE [TOKENS [LENGTH]]
 #
 # SHAPE is a file of bench/shapes without its ending, such as llama-3.2-1b. A step has
-# TOKENS (8192) tokens in documents of LENGTH (2048). What may be set:
+# TOKENS (8192) tokens in documents of LENGTH (2048, or a range such as 200-800). What
+# may be set:
 #
 #   HONE     the program                                 bin/hone
-#   PYTHON   with torch, transformers, peft              python3
+#   PYTHON   with torch, transformers, peft, unsloth     python3
 #   STEPS    that are measured, WARMUP before them       10 and 3
 #   HONE_FLAGS  more flags of hone bench train, such as "-recompute layers"
-#   PEERS    any of plain, checkpointing, compiled       plain checkpointing
+#   PEERS    any of plain, checkpointing, compiled,      plain checkpointing
+#            which are PEFT's ways, unsloth, offloading
 #   RESULTS  a file that keeps the JSON lines
 set -eu
 
@@ -29,12 +31,15 @@ results=${RESULTS:-$(mktemp)}
 # Words of HONE_FLAGS are flags of their own.
 "${HONE:-$root/bin/hone}" bench train "$shape" -tokens "$tokens" -length "$length" -steps "$steps" -warmup "$warmup" ${HONE_FLAGS:-} -json >>"$results"
 for peer in ${PEERS:-plain checkpointing}; do
+	program=peft_gpu.py
 	case $peer in
 	plain) flag= ;;
 	checkpointing) flag=--checkpointing ;;
 	compiled) flag=--compile ;;
+	unsloth) program=unsloth_gpu.py flag= ;;
+	offloading) program=unsloth_gpu.py flag=--offloading ;;
 	*) echo "PEERS: there is no $peer" >&2 && exit 2 ;;
 	esac
-	"$python" "$root/bench/peers/peft_gpu.py" "$shape" --tokens "$tokens" --length "$length" --steps "$steps" --warmup "$warmup" $flag ${PEER_FLAGS:-} >>"$results"
+	"$python" "$root/bench/peers/$program" "$shape" --tokens "$tokens" --length "$length" --steps "$steps" --warmup "$warmup" $flag ${PEER_FLAGS:-} >>"$results"
 done
 "$python" "$root/bench/peers/table.py" "$results"

@@ -1,0 +1,73 @@
+"""Trains a model's shape with Unsloth, as hone bench train does, and prints one JSON line.
+
+    python bench/peers/unsloth_gpu.py bench/shapes/llama-3.2-1b.json [--tokens 8192]
+        [--length 2048] [--offloading]
+
+Unsloth reads a checkpoint, so random weights from N(0, 0.02) are written first, to
+memory. --offloading is its own checkpointing, which keeps a layer's input alone, in the
+host's memory; without it nothing is computed again. Its first step compiles, which is
+not in the rate. Needs torch, transformers, peft, unsloth.
+"""
+import json
+import os
+import shutil
+import tempfile
+
+import unsloth  # before what it patches: torch and transformers
+
+import torch
+from tokenizers import Tokenizer, models
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+import work
+
+TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def checkpoint(a, folder):
+    """Random weights of the shape, and a tokenizer that is never asked."""
+    with open(a.config) as f:
+        values = json.load(f)
+    config = CONFIG_MAPPING[values.pop("model_type")](**values)
+    config.bos_token_id, config.eos_token_id, config.pad_token_id = 1, 2, 3
+    with torch.device(a.device):
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0, 0.02)
+    model.save_pretrained(folder)
+    words = {"<unk>": 0, "<s>": 1, "</s>": 2, "<pad>": 3} | {f"w{i}": i for i in range(4, config.vocab_size)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>").save_pretrained(folder)
+    return model.num_parameters()
+
+
+def build(a):
+    """The model with adapters, on the device."""
+    again = "unsloth" if a.offloading else False
+    folder = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    try:
+        parameters = checkpoint(a, folder)
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        model, _ = unsloth.FastLanguageModel.from_pretrained(
+            model_name=folder, max_seq_length=a.most, dtype=torch.bfloat16, load_in_4bit=False, use_gradient_checkpointing=again)
+    finally:
+        shutil.rmtree(folder)
+    model = unsloth.FastLanguageModel.get_peft_model(
+        model, r=a.rank, lora_alpha=a.rank, lora_dropout=a.dropout, bias="none", target_modules=TARGETS,
+        use_gradient_checkpointing=again, max_seq_length=a.most)
+    unsloth.FastLanguageModel.for_training(model, use_gradient_checkpointing=again)
+    model.train()
+    model.config.use_cache = False
+    return model, parameters, model.config.vocab_size
+
+
+def main():
+    a = work.arguments(__doc__, {"offloading": "Unsloth's own checkpointing, which keeps layers' inputs on the host"})
+    work.run(a, "unsloth offloading" if a.offloading else "unsloth", build)
+
+
+main()
