@@ -27,6 +27,45 @@ func (e *Engine) choices() []kernels.Choice {
 	if e.settings.WeightType == "" || e.settings.WeightType == "auto" {
 		out = append(out, kernels.Choice{What: "frozen weights are held as " + e.held.String(), Why: "as activations are"})
 	}
+	return append(out, e.productChoices()...)
+}
+
+// productChoices say which linears run on kernels of hone's own, and which on
+// cuBLASLt's, and why. Where no GPU was asked they say nothing.
+func (e *Engine) productChoices() []kernels.Choice {
+	if e.options.Arch == "" {
+		return nil
+	}
+	own, others := 0, map[string][]string{}
+	var reasons []string
+	for i, n := range e.nodes {
+		l := linearOf(n)
+		if l == nil {
+			continue
+		}
+		rowCount := e.layout.tokens
+		if slices.Contains(e.head.Nodes, i) {
+			rowCount = e.head.rows
+		}
+		why := l.fallsBack(rowCount)
+		if why == "" {
+			own++
+			continue
+		}
+		if others[why] == nil {
+			reasons = append(reasons, why)
+		}
+		if name := withoutLayer(l.name()); !slices.Contains(others[why], name) {
+			others[why] = append(others[why], name)
+		}
+	}
+	var out []kernels.Choice
+	if own > 0 {
+		out = append(out, kernels.Choice{What: fmt.Sprintf("%d linears are one product each with their adapters", own), Why: "the GPU is of " + e.options.Arch})
+	}
+	for _, why := range reasons {
+		out = append(out, kernels.Choice{What: strings.Join(others[why], ", ") + ": products by cuBLASLt", Why: why})
+	}
 	return out
 }
 

@@ -73,6 +73,33 @@ func (n *linearNode) product(down bool, columns, k int) *gemm.Product {
 	return gemm.New(&n.e.set, s, o.Processors)
 }
 
+// linearOf is the linear that a node is, or nil.
+func linearOf(n node) *linearNode {
+	if cast, ok := n.(*castNode); ok {
+		n = cast.node
+	}
+	l, _ := n.(*linearNode)
+	return l
+}
+
+// fallsBack is why products of so many rows are cuBLASLt's, or "".
+func (n *linearNode) fallsBack(rowCount int) string {
+	o, s := n.e.options, gemm.Spec{Type: n.e.act}
+	switch {
+	case n.forth != nil && n.forth.Wins(rowCount, n.out):
+		return ""
+	case n.forth != nil:
+		return "there is too little to do for each multiprocessor"
+	case !gemm.Runs(o.Arch, s, 8, 8):
+		return "there are no others for " + n.e.act.String() + " on this GPU"
+	case !gemm.Runs(o.Arch, s, n.out, n.in):
+		return "a width is no multiple of 8"
+	case n.outType() != n.e.act:
+		return "what it gives is " + n.outType().String()
+	}
+	return "its adapter's rank is no multiple of 8"
+}
+
 // combined is p·q + p2·q2, added to d where add; without a p2 it is p·q.
 func (n *linearNode) combined(c *call, kernel *gemm.Product, d, p, q, p2, q2 operand, add bool) {
 	if kernel != nil && kernel.Wins(d.rows, d.cols) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
@@ -93,6 +94,33 @@ func TestMemoryLimits(t *testing.T) {
 				}
 				slowest = e.layout.seconds
 			}
+		}
+	}
+}
+
+// TestProductChoices: a plan says which linears run on kernels of hone's own.
+func TestProductChoices(t *testing.T) {
+	for name, test := range map[string]struct {
+		g    *graph.Graph
+		o    Options
+		want string
+	}{
+		"no GPU was asked": {llama(t, shape{1, 512, 4, 2, 128, 1024, 512}), Options{}, ""},
+		"Hopper":           {llama(t, shape{2, 4096, 32, 8, 128, 4096, 32000}), Options{Arch: device.HopperArch, Processors: 132}, "15 linears are one product each with their adapters (the GPU is of sm_90a)"},
+		"too small":        {llama(t, shape{1, 512, 4, 2, 128, 1024, 512}), Options{Arch: device.HopperArch, Processors: 132, MicroBatch: 2048}, "products by cuBLASLt (there is too little to do for each multiprocessor)"},
+		"another GPU":      {llama(t, shape{1, 512, 4, 2, 128, 1024, 512}), Options{Arch: "sm_80", Processors: 108}, "products by cuBLASLt (there are no others for bfloat16 on this GPU)"},
+		"an odd width":     {llama(t, shape{1, 516, 4, 2, 128, 1024, 512}), Options{Arch: device.HopperArch, Processors: 132}, "products by cuBLASLt (a width is no multiple of 8)"},
+	} {
+		e, err := planOf(t, test.g, test.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range e.productChoices() {
+			got = append(got, c.What+" ("+c.Why+")")
+		}
+		if text := strings.Join(got, "; "); test.want == "" && text != "" || !strings.Contains(text, test.want) {
+			t.Errorf("%s: %q, want %q", name, text, test.want)
 		}
 	}
 }
