@@ -272,10 +272,11 @@ func (s *session) writeResult(dir string) error {
 // writeBase writes beside an adapter what it needs of its base that the base does
 // not have by itself.
 func (s *session) writeBase(dir string) error {
-	if s.run.RoPEScaling == nil && (s.run.Tokens == nil || len(s.run.Tokens.Add) == 0) {
+	fused := export.FusedByPEFT(s.graph)
+	if s.run.RoPEScaling == nil && (s.run.Tokens == nil || len(s.run.Tokens.Add) == 0) && len(fused) == 0 {
 		return nil
 	}
-	card := export.Card{Name: s.run.Name, Base: s.run.Model.Source, Scaling: s.scalingLine()}
+	card := export.Card{Name: s.run.Name, Base: s.run.Model.Source, Scaling: s.scalingLine(), Fused: fused}
 	var err error
 	if s.run.RoPEScaling != nil {
 		err = export.WriteConfiguration(filepath.Join(dir, "config.json"), s.model.Configuration, nil)

@@ -2,8 +2,12 @@ package export
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/adapt"
 )
 
 // CardFile is the file that tells people about an adapter beside it.
@@ -20,6 +24,26 @@ type Card struct {
 	// where they had enough. The tokenizer with them stands beside the adapter.
 	Tokens     []string
 	Vocabulary int
+	// Fused are the targets of FusedByPEFT.
+	Fused []string
+}
+
+// FusedByPEFT are the adapter's targets that PEFT does not put where hone has them: in a
+// model with experts it takes linears with the names that experts' linears had before
+// transformers 5 fused them for these (PEFT 0.19 on, transformers_weight_conversion).
+func FusedByPEFT(g *graph.Graph) []string {
+	if !slices.Contains(g.Ops(), "expert_linear") {
+		return nil
+	}
+	d, _ := adapt.Describe(g)
+	var out []string
+	for _, target := range d.TargetModules {
+		last := target[strings.LastIndex(target, ".")+1:]
+		if last == "gate_proj" || last == "up_proj" || last == "down_proj" {
+			out = append(out, target)
+		}
+	}
+	return out
 }
 
 // Markdown is the card as the Hub takes it.
@@ -35,8 +59,18 @@ func (c Card) Markdown() []byte {
 	if c.Vocabulary > 0 {
 		fmt.Fprintf(&b, "Make room for them in the base before the adapter is put on: `base.resize_token_embeddings(%d)`.\n", c.Vocabulary)
 	}
+	if len(c.Fused) > 0 {
+		fmt.Fprintf(&b, fusedTargets, strings.Join(c.Fused, ", "))
+	}
 	return []byte(b.String())
 }
+
+// fusedTargets says what PEFT cannot load.
+const fusedTargets = `
+Beside experts it adapts linears that are called as experts' linears once were (%s). PEFT takes these for the
+fused experts of today's transformers and does not load the adapter as it was trained: use hone's merged model
+(` + "`hone export RUN merged`" + `), or train without these targets.
+`
 
 // scaledBase says how a base with scaled positions is loaded.
 const scaledBase = `
