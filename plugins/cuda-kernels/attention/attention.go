@@ -19,8 +19,6 @@ var (
 	tileText string
 	//go:embed forward.cu
 	forwardText string
-	//go:embed hopper_forward.cu
-	hopperForwardText string
 	//go:embed backward.cu
 	backwardText string
 	//go:embed delta.cu
@@ -29,6 +27,17 @@ var (
 	plainText string
 	//go:embed decode.cu
 	decodeText string
+
+	//go:embed warpgroup.cuh
+	warpgroupText string
+	//go:embed tile_rows.cuh
+	tileRowsText string
+	//go:embed hopper_forward.cu
+	hopperForwardText string
+	//go:embed hopper_keys.cu
+	hopperKeysText string
+	//go:embed hopper_queries.cu
+	hopperQueriesText string
 )
 
 // LeastShared is the shared memory in bytes that each GPU since sm_80 lends a block.
@@ -82,10 +91,10 @@ func New(set *device.Set, spec Spec) *Attention {
 		return a
 	}
 	if a.hopper {
-		a.forward = set.Kernel(a.hopperSource("attention/hopper_forward.cu", hopperForwardText), "attention_forward")
-	} else {
-		a.forward = set.Kernel(a.source("attention/forward.cu", device.PTX+scoreText+tileText+forwardText, a.forwardTiles.defines()...), "attention_forward")
+		a.addHopper(set)
+		return a
 	}
+	a.forward = set.Kernel(a.source("attention/forward.cu", device.PTX+scoreText+tileText+forwardText, a.forwardTiles.defines()...), "attention_forward")
 	backward := device.PTX + scoreText + tileText + backwardText
 	a.keys = set.Kernel(a.source("attention/backward.cu", backward, append(a.keyTiles.defines(), "KEYS_PASS=1")...), "attention_keys")
 	a.queries = set.Kernel(a.source("attention/backward.cu", backward, append(a.queryTiles.defines(), "KEYS_PASS=0")...), "attention_queries")

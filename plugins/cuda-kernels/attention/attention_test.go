@@ -179,7 +179,7 @@ func TestAdd(t *testing.T) {
 			op.Sinks = 0
 			p := newProblem(op, typ, 200, 90)
 			for _, arch := range arches(b) {
-				testAdd(newTrial(b, Spec{Op: op, Type: typ, Arch: arch}, p))
+				testAdd(newTrial(b, Spec{Op: op, Type: typ, Shared: large, Arch: arch}, p))
 			}
 		})
 	}

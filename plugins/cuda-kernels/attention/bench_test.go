@@ -1,6 +1,7 @@
 package attention
 
 import (
+	"cmp"
 	"fmt"
 	"testing"
 
@@ -42,24 +43,42 @@ func (m benchmark) flops() float64 {
 }
 
 // BenchmarkPasses prints TFLOP/s; a backward pass counts as 2.5 forward passes,
-// whatever it computes anew.
+// whatever it computes anew, but the gradients of keys with values, and of queries, by
+// themselves as the products that their kernels compute, 2 and 1.5.
 func BenchmarkPasses(b *testing.B) {
 	for _, m := range benchmarks() {
-		b.Run(m.String(), func(b *testing.B) {
-			bench := devicetest.Open(b)
-			p := drawProblem(m.op, m.t, m.documents*m.length, 1)
-			for i := range p.start {
-				p.start[i] = int32(i / m.length * m.length)
-				p.end[i] = p.start[i] + int32(m.length)
-			}
-			tr := newTrial(bench, Spec{Op: m.op, Type: m.t, Shared: large, Arch: bench.GPU.Arch()}, p)
-			tr.forward()
-			forward, backward := bench.Seconds(10, tr.forward), bench.Seconds(10, tr.backward)
-			b.ReportMetric(m.flops()/forward/1e12, "forward-TFLOP/s")
-			b.ReportMetric(2.5*m.flops()/backward/1e12, "backward-TFLOP/s")
-			b.ReportMetric(0, "ns/op")
-		})
+		for _, arch := range []string{"", device.HopperArch} {
+			b.Run(fmt.Sprintf("%v/%s", m, cmp.Or(arch, "any")), func(b *testing.B) {
+				bench := devicetest.Open(b)
+				spec := Spec{Op: m.op, Type: m.t, Shared: large, Arch: arch}
+				if arch != "" && (bench.GPU.Arch() != arch || !spec.onHopper()) {
+					b.Skip("no kernels of its own")
+				}
+				m.run(b, bench, spec)
+			})
+		}
 	}
+}
+
+func (m benchmark) run(b *testing.B, bench *devicetest.Bench, spec Spec) {
+	p := drawProblem(m.op, m.t, m.documents*m.length, 1)
+	for i := range p.start {
+		p.start[i] = int32(i / m.length * m.length)
+		p.end[i] = p.start[i] + int32(m.length)
+	}
+	tr := newTrial(bench, spec, p)
+	tr.forward()
+	report := func(name string, products float64, f func()) {
+		b.ReportMetric(products*m.flops()/bench.Seconds(20, f)/1e12, name+"-TFLOP/s")
+	}
+	all := tr.gradients
+	report("forward", 1, tr.forward)
+	report("backward", 2.5, tr.backward)
+	tr.gradients = Gradients{K: all.K, V: all.V}
+	report("keys", 2, tr.backward)
+	tr.gradients = Gradients{Q: all.Q}
+	report("queries", 1.5, tr.backward)
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkDecode prints the rate at which the cache is read.

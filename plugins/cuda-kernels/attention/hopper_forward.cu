@@ -21,22 +21,12 @@
 // 16384; with 32 of 64, 315 of 2048.
 #line 23 "hopper_forward.cu"
 
-#define WIDTH KEY_WIDTH
-#define BLOCKS (WIDTH / 64) // of 64 columns
-#define ROWS 128            // of a tile of queries
-#define KEYS 128            // of a tile of keys
-#define GROUP_ROWS 64       // of a warpgroup
-
 // Shared memory: two tiles of queries, which results leave by too; STAGES of keys and
 // of values; then barriers, and what tile each of queries is of.
 #define GROUP_BYTES (GROUP_ROWS * WIDTH * 2)
 #define QUERY_BYTES (2 * GROUP_BYTES)
 #define KEY_BYTES (KEYS * WIDTH * 2)
 #define BARRIERS (2 * QUERY_BYTES + 2 * STAGES * KEY_BYTES)
-
-// The tiles that blocks have taken beyond each one's first, and the blocks that found
-// none: 0 between launches, which must follow each other.
-__device__ u32 taken, finished;
 
 struct Shared {
     u32 queries, keys, values, barriers; // addresses
@@ -59,33 +49,13 @@ struct Shared {
     __device__ __forceinline__ u32 value_free(u32 i) const { return barriers + 8 * (4 + 3 * STAGES + i); }
 };
 
-// A Turn counts through the places of a ring.
-template <int PLACES> struct Turn {
-    u32 place = 0, parity = 0;
-    __device__ __forceinline__ void next() {
-        if (++place == PLACES) {
-            place = 0;
-            parity ^= 1;
-        }
-    }
-};
-
-// Tile is where a tile's queries are.
-struct Tile {
-    int head, row;
-    __device__ __forceinline__ Tile(int index, int rows) {
-        head = index % HEADS;
-        row = ((rows + ROWS - 1) / ROWS - 1 - index / HEADS) * ROWS;
-    }
-};
-
 // copy_tiles is what the thread does that has the copies made.
 __device__ __forceinline__ void copy_tiles(const Shared &shared, const TensorMap &q, const TensorMap &k, const TensorMap &v, const int *doc_start, int rows) {
-    int tiles = (rows + ROWS - 1) / ROWS * HEADS, index = blockIdx.x;
+    int tiles = tiles_of(rows), index = blockIdx.x;
     Turn<2> query;
     Turn<STAGES> stage;
     for (;;) {
-        int next = gridDim.x + atomicAdd(&taken, 1);
+        int next = take_tile();
         Tile tile(index, rows);
         int begin = index < tiles ? begin_of(doc_start, tile.row, rows) : 0;
         barrier_wait(shared.query_free(query.place), query.parity ^ 1);
@@ -111,25 +81,7 @@ __device__ __forceinline__ void copy_tiles(const Shared &shared, const TensorMap
         }
         index = next;
     }
-    if (atomicAdd(&finished, 1) == gridDim.x - 1) {
-        taken = 0;
-        finished = 0;
-    }
-}
-
-// mask takes away the keys that a row does not see: of s's columns, from `key` on,
-// those before the row's first, and those after the row where `behind`.
-template <bool BEHIND> __device__ __forceinline__ void mask(float (&s)[KEYS / 2], int row, int key, const int (&first)[2]) {
-    key += (threadIdx.x & 3) * 2;
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        int least = first[half] - key, most = row + 8 * half - key;
-#pragma unroll
-        for (int n = 0; n < KEYS / 8; n++)
-#pragma unroll
-            for (int i = 0; i < 2; i++)
-                if (8 * n + i < least || (BEHIND && 8 * n + i > most)) s[4 * n + 2 * half + i] = -HONE_INFINITY;
-    }
+    end_tiles();
 }
 
 // A Softmax is what a thread knows of its two rows: the largest score so far, and its
@@ -164,39 +116,10 @@ struct Softmax {
     }
 };
 
-// The operand A of y from exponentials: a product's numbers have its layout.
-__device__ __forceinline__ void round_all(u32 (&p)[KEYS / 16][4], const float (&s)[KEYS / 2]) {
-#pragma unroll
-    for (int i = 0; i < KEYS / 4; i++) p[i / 4][i % 4] = pack2(s[2 * i], s[2 * i + 1]);
-}
-
-// Products of a warpgroup: scores of its queries and a tile of keys; results from their
-// exponentials and a tile of values.
-__device__ __forceinline__ void add_scores(float (&s)[KEYS / 2], u32 queries, u32 keys) {
-    u64 a = rows_operand(queries), b = rows_operand(keys);
-#pragma unroll
-    for (int i = 0; i < WIDTH / 16; i++)
-        product(s, a + i / 4 * (GROUP_ROWS * 128 / 16) + i % 4 * 2, b + i / 4 * (KEYS * 128 / 16) + i % 4 * 2, i);
-    products_commit();
-}
-__device__ __forceinline__ void add_results(float (&y)[WIDTH / 2], const u32 (&p)[KEYS / 16][4], u32 values) {
-    u64 b = columns_operand(values, KEYS * 128);
-#pragma unroll
-    for (int i = 0; i < KEYS / 16; i++) product<1>(y, p[i], b + i * 128, 1);
-    products_commit();
-}
-
-__device__ __forceinline__ void prepare_scores(float (&s)[KEYS / 2]) {
-    if constexpr (PREPARED) {
-#pragma unroll
-        for (int i = 0; i < KEYS / 2; i++) s[i] = prepare(s[i]);
-    }
-}
-
 // compute_tiles is what a warpgroup does that computes.
 __device__ __forceinline__ void compute_tiles(const Shared &shared, const TensorMap &y, const float *sinks, const int *doc_start, float *log_sum, int rows) {
     int group = threadIdx.x / 128 - 1, warp = threadIdx.x / 32 % 4, lane = threadIdx.x & 31;
-    int tiles = (rows + ROWS - 1) / ROWS * HEADS;
+    int tiles = tiles_of(rows);
     bool leads = warp == 0 && elect();
     u32 mine = 1 + group, other = 2 - group; // whose turn it is on the tensor cores
     if (group == 1) group_arrive(other, 256);
@@ -224,18 +147,17 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Tensor
             softmax.most[half] = SINKS ? sinks[tile.head] * (LOG2E / FACTOR) : -HONE_INFINITY;
             softmax.sum[half] = SINKS && (lane & 3) == 0 ? 1.0f : 0.0f;
         }
-#pragma unroll
-        for (int i = 0; i < WIDTH / 2; i++) acc[i] = 0.0f;
+        clear(acc);
 
         barrier_wait(shared.key_here(key_turn.place), key_turn.parity);
         settle(s);
         products_begin();
-        add_scores(s, queries, shared.keys + key_turn.place * KEY_BYTES);
+        rows_product<GROUP_ROWS, KEYS>(s, queries, shared.keys + key_turn.place * KEY_BYTES);
         products_wait<0>();
         settle(s);
         if (lane == 0) barrier_arrive(shared.key_free(key_turn.place));
         key_turn.next();
-        prepare_scores(s);
+        prepare_all(s);
         mask<true>(s, row, tile.row, first);
         softmax.step(s);
         round_all(p, s);
@@ -246,15 +168,15 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Tensor
             settle(p);
             settle(s);
             products_begin();
-            add_scores(s, queries, shared.keys + key_turn.place * KEY_BYTES);
+            rows_product<GROUP_ROWS, KEYS>(s, queries, shared.keys + key_turn.place * KEY_BYTES);
             barrier_wait(shared.value_here(value_turn.place), value_turn.parity);
-            add_results(acc, p, shared.values + value_turn.place * KEY_BYTES);
+            add_columns_product<KEYS>(acc, p, shared.values + value_turn.place * KEY_BYTES);
             group_arrive(other, 256);
             products_wait<1>();
             settle(s);
             if (lane == 0) barrier_arrive(shared.key_free(key_turn.place));
             key_turn.next();
-            prepare_scores(s);
+            prepare_all(s);
             if (key < whole_from) mask<false>(s, row, key, first);
             softmax.step(s);
             settle(s);
@@ -273,7 +195,7 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Tensor
         settle(acc);
         settle(p);
         products_begin();
-        add_results(acc, p, shared.values + value_turn.place * KEY_BYTES);
+        add_columns_product<KEYS>(acc, p, shared.values + value_turn.place * KEY_BYTES);
         products_wait<0>();
         settle(acc);
         if (lane == 0) barrier_arrive(shared.value_free(value_turn.place));

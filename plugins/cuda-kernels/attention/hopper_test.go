@@ -29,6 +29,33 @@ func arches(b *devicetest.Bench) []string {
 	return []string{"", device.HopperArch}
 }
 
+// TestHopperChoice: the kernels for Hopper are for 16-bit heads of 64 and 128 columns, and
+// their blocks fit.
+func TestHopperChoice(t *testing.T) {
+	for _, test := range []struct {
+		key, value int
+		t          device.Type
+		shared     int
+		arch       string
+		want       bool
+	}{
+		{64, 64, device.BFloat16, large, device.HopperArch, true},
+		{128, 128, device.Float16, large, device.HopperArch, true},
+		{128, 128, device.BFloat16, large, "", false},
+		{128, 128, device.BFloat16, large, "sm_100a", false},
+		{128, 128, device.BFloat16, 0, device.HopperArch, false},
+		{128, 128, device.Float32, large, device.HopperArch, false},
+		{192, 128, device.BFloat16, large, device.HopperArch, false},
+		{96, 96, device.BFloat16, large, device.HopperArch, false},
+	} {
+		var set device.Set
+		a := New(&set, Spec{Op: plainOp(2, 1, test.key, test.value), Type: test.t, Shared: test.shared, Arch: test.arch})
+		if a.hopper != test.want || (a.forward.Source.Arch != "") != test.want {
+			t.Errorf("%+v: got %v", test, a.hopper)
+		}
+	}
+}
+
 // hopperSpec is an operation on the kernels for Hopper.
 func hopperSpec(op graph.Attention, t device.Type) Spec {
 	return Spec{Op: op, Type: t, Shared: large, Arch: device.HopperArch}

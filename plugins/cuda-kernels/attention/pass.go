@@ -77,11 +77,19 @@ func (a *Attention) Backward(q *device.Queue, rows int, in Inputs, out Outputs, 
 		q.Launch(a.sinks, grid, in.Sinks, out.LogSum, delta, partial, int32(rows))
 		q.Launch(a.sinksSum, device.Grid{X: a.spec.Op.Heads, Threads: 32}, partial, to.Sinks)
 	}
-	if to.K.To != 0 || to.V.To != 0 {
+	switch {
+	case to.K.To == 0 && to.V.To == 0:
+	case a.hopper:
+		a.keysOnHopper(q, rows, in, out, dy, delta, to)
+	default:
 		q.Launch(a.keys, a.keysGrid(rows), in.Q, in.K, in.V, dy, out.LogSum, delta, in.Batch.DocStart, in.Batch.DocEnd,
 			to.K.To, to.V.To, int32(truth(to.K.Add)), int32(truth(to.V.Add)), int32(rows))
 	}
-	if to.Q.To != 0 {
+	switch {
+	case to.Q.To == 0:
+	case a.hopper:
+		a.queriesOnHopper(q, rows, in, out, dy, delta, to.Q)
+	default:
 		q.Launch(a.queries, a.queriesGrid(rows), in.Q, in.K, in.V, dy, out.LogSum, delta, in.Batch.DocStart,
 			to.Q.To, int32(truth(to.Q.Add)), int32(rows))
 	}
