@@ -30,7 +30,7 @@ def row(result, first):
 
 def main():
     with open(sys.argv[1]) as f:
-        results = [json.loads(line) for line in f if line.strip()]
+        results = [json.loads(line) for line in f if line.startswith("{")]  # peers print more than that
     first = results[0]
     print(f"{first['model']}, {first['tokens']} tokens a step in documents of {first['length']}, {first['precision']}, on {first['device']}")
     print()
