@@ -30,6 +30,7 @@ type block struct {
 	Recompute        string   `config:"recompute"`
 	Offload          bool     `config:"offload"`
 	Profile          bool     `config:"profile"`
+	Ceilings         bool     `config:"ceilings"`
 	MicroBatchTokens int      `config:"micro_batch_tokens"`
 	Libraries        []string `config:"libraries"`
 }
@@ -44,6 +45,7 @@ func schema() config.Schema {
 		},
 		{Name: "offload", Type: config.Of(config.Bool), Default: true, Doc: "Whether recompute = \"auto\" may move values to the host's memory and back."},
 		{Name: "profile", Type: config.Of(config.Bool), Default: false, Doc: "Report the time of each family of kernels as the metrics time/…; steps then wait for each other."},
+		{Name: "ceilings", Type: config.Of(config.Bool), Default: false, Doc: "When training ends, measure what the GPU reaches at the model's shapes, and report it with the last step as the metrics ceiling/…."},
 		{Name: "micro_batch_tokens", Type: config.Of(config.Int), Default: float64(0), Doc: "The most tokens to compute at once; 0 chooses. It changes memory and speed, not the mathematics."},
 		{Name: "libraries", Type: config.ListOf(config.String), Doc: "Folders to look for NVIDIA's libraries in, before all others; hone doctor says what is found where."},
 	}}
@@ -68,7 +70,8 @@ func options(req *kernels.BindRequest) (engine.Options, device.Options, error) {
 	if err := config.Decode(req.Settings.Config, &settings); err != nil {
 		return o, device.Options{}, err
 	}
-	o.Recompute, o.Offload, o.Profile, o.MicroBatch = settings.Recompute, settings.Offload, settings.Profile, settings.MicroBatchTokens
+	o.Recompute, o.Offload, o.MicroBatch = settings.Recompute, settings.Offload, settings.MicroBatchTokens
+	o.Profile, o.Ceilings = settings.Profile, settings.Ceilings
 	gpu := device.Options{Folders: settings.Libraries}
 	if len(settings.GPUs) > 0 {
 		gpu.Name = settings.GPUs[0]

@@ -242,8 +242,13 @@ type StepResult struct {
 	NotFinite   bool
 	Tokens      int64
 	Seconds     float64
-	Metrics     map[string]float64 // such as memory/peak_bytes, by the name they are logged under
-	BatchLosses []float64          // Loss by micro-batch, in the order of Step.Batches
+	BatchLosses []float64 // Loss by micro-batch, in the order of Step.Batches
+	// Metrics are numbers by the name that they are logged under. Some have a meaning for
+	// the host: memory/peak_bytes; time/F, the seconds that a family F of kernels took;
+	// and of the ceilings of a device, ceiling/time/F, the seconds that F would take at
+	// them, ceiling/flops/P, the operations a second of a product P, and ceiling/bytes,
+	// those that copies read and write in a second.
+	Metrics map[string]float64
 }
 
 // A ScoreRequest asks for log-probabilities.

@@ -14,6 +14,15 @@ type clock struct {
 	used   int
 }
 
+// The families that are no operation of the Graph. A backward pass has the name of the
+// forward pass, and familyBackward behind it.
+const (
+	familyAdapter  = "adapter"
+	familyHead     = "head and loss"
+	familyUpdate   = "update"
+	familyBackward = ", backward"
+)
+
 // begin notes that what comes next is measured. A nil clock measures nothing.
 func (k *clock) begin() { k.lap("") }
 

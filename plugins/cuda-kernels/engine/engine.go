@@ -64,6 +64,8 @@ type Engine struct {
 	recordings recordings
 	results    *results
 	clock      *clock                // nil unless Options.Profile
+	tally      *tally                // nil unless Options.Ceilings
+	ceilings   *ceilings             // nil until they were measured
 	watch      func(n node, c *call) // for tests: sees what each node made in a forward pass
 	stepped    bool                  // a step was done, so there are gradients
 	weight     float64               // of the last step: what its gradients are divided by
@@ -77,6 +79,7 @@ type Options struct {
 	ContextBytes int64  // what the driver takes beside the arena
 	Eager        bool   // kernels are launched one by one, never as recorded graphs
 	Profile      bool   // steps report the time of each family of kernels, and run one by one
+	Ceilings     bool   // the last step of training reports what the GPU reaches at its shapes
 	Offload      bool   // values may be moved to the host's memory
 	Rates        Rates  // of the GPU; zero: those of a usual one
 	SharedBytes  int    // shared memory that a block may have; 0: what all GPUs have
@@ -106,6 +109,9 @@ func Bind(req *kernels.BindRequest, o Options) (*Engine, error) {
 	e := &Engine{g: req.Graph, settings: req.Settings, options: o, phases: req.Phases, matrices: matricesOf(req.Graph)}
 	if err := e.check(); err != nil {
 		return nil, err
+	}
+	if o.Ceilings {
+		e.tally = newTally(e.g)
 	}
 	var full *diff.Schedule
 	if e.phases.Train {

@@ -291,7 +291,7 @@ func (n *expertNode) forward(c *call) {
 	o := experts.Operands{Y: c.out[0], X: x, W: n.matrix(c), Bias: n.e.vector(n.op.Bias), Factor: 1}
 	if a := diff.Active(n.op, c.adapter); a != nil {
 		o.X2, o.W2 = n.down(c, g, a, n.adapterInput(c, x)), n.packed(c, a)
-		n.e.clock.lap("adapter")
+		n.e.clock.lap(familyAdapter)
 	}
 	n.main.Run(c.q, g, o)
 }
@@ -324,7 +324,7 @@ func (n *expertNode) backward(c *call) {
 	back := experts.Operands{X: dy, Factor: 1}
 	if a != nil {
 		back.X2, back.W2 = n.adapterBackward(c, g, a, x), n.e.matrix(a.A)
-		n.e.clock.lap("adapter, backward")
+		n.e.clock.lap(familyAdapter + familyBackward)
 	}
 	if c.dIn[0] != 0 || n.dWeights(c).To != 0 {
 		n.inputBackward(c, g, back)

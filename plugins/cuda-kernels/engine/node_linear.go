@@ -184,7 +184,7 @@ func (n *linearNode) forward(c *call) {
 	var h, b operand
 	if a != nil {
 		h, b = n.down(c, a, n.dropped(c, x)), n.parameter(a.B)
-		e.clock.lap("adapter")
+		e.clock.lap(familyAdapter)
 	}
 	n.combined(c, n.forth, y, x, n.weight(c).T(), h, b.T(), false)
 	if n.op.Bias != graph.NoParam {
@@ -236,7 +236,7 @@ func (n *linearNode) backward(c *call) {
 	if a := diff.Active(n.op, c.adapter); a != nil {
 		d, adds = n.adapter(c, a, x, dy)
 		down = n.parameter(a.A)
-		e.clock.lap("adapter, backward")
+		e.clock.lap(familyAdapter + familyBackward)
 	}
 	if c.dIn[0] != 0 {
 		dx := n.activations(c, c.dIn[0], e.act, n.in)

@@ -170,12 +170,12 @@ func (e *Engine) run(p *program, c call, loss func()) {
 		case diff.Backward:
 			c.q.At(s.node.name() + ", backward")
 			s.node.backward(e.call(s, c))
-			e.clock.lap(s.node.family() + ", backward")
+			e.clock.lap(s.node.family() + familyBackward)
 		case diff.Loss:
 			begun = true
 			c.q.At("the loss")
 			loss()
-			e.clock.lap("head and loss")
+			e.clock.lap(familyHead)
 		default:
 			e.move(s, c.rows)
 			e.clock.lap("waiting for the host")

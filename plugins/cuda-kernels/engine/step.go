@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"io"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/optimizer"
@@ -47,13 +49,14 @@ func (e *Engine) enqueue(ctx context.Context, s *kernels.Step) (*pendingStep, er
 		e.optimizer.Step(q, e.buffers(), e.lossAt(0), r.Weight, s.LearningRate)
 		q.Download(p.copy.memory.Bytes()[:resultsBytes(len(s.Batches))], e.state())
 		p.copy.ended = q.Record(p.copy.ended)
-		e.clock.lap("update")
+		e.clock.lap(familyUpdate)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	e.stepped, e.weight = true, r.Weight
+	e.tally.add(s)
 	return p, nil
 }
 
@@ -204,13 +207,16 @@ func finite(v float64) bool { return v-v == 0 }
 // error that next gives, once all results were reported.
 func (e *Engine) Train(ctx context.Context, next func() (*kernels.Step, error), report func(*kernels.StepResult) error) error {
 	var pending *pendingStep
-	settle := func() error {
+	settle := func(last bool) error {
 		if pending == nil {
 			return nil
 		}
 		p := pending
 		pending = nil
 		r, err := e.finish(p)
+		if err == nil && last {
+			err = e.reportCeilings(ctx, r)
+		}
 		if err != nil {
 			return err
 		}
@@ -222,18 +228,18 @@ func (e *Engine) Train(ctx context.Context, next func() (*kernels.Step, error), 
 			err = ctx.Err()
 		}
 		if err != nil {
-			if settled := settle(); settled != nil {
+			if settled := settle(errors.Is(err, io.EOF)); settled != nil {
 				return settled
 			}
 			return err
 		}
 		if e.clock != nil { // each step's time by itself
-			if settled := settle(); settled != nil {
+			if settled := settle(false); settled != nil {
 				return settled
 			}
 		}
 		enqueued, err := e.enqueue(ctx, step)
-		if settled := settle(); settled != nil {
+		if settled := settle(false); settled != nil {
 			return settled
 		}
 		if err != nil {
