@@ -33,6 +33,9 @@ def main():
         results = [json.loads(line) for line in f if line.startswith("{")]  # peers print more than that
     first = results[0]
     print(f"{first['model']}, {first['tokens']} tokens a step in documents of {first['length']}, {first['precision']}, on {first['device']}")
+    if "achieved" in first:
+        best = max(first["ceilings"]["flops_per_second"].values())
+        print(f"achieved: {100 * first['achieved']:.1f} % of what the card's own ceilings allow (products {best / 1e12:.0f} TFLOP/s at best, copies {first['ceilings']['bytes_per_second'] / 1e12:.2f} TB/s)")
     print()
     rows = [["program", "tok/s", f"{first['program']} is x times as fast", "GiB (+ context)", "first loss", "first gradient norm"], ["---"] * 6]
     rows += [row(r, first) for r in results]

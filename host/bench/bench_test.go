@@ -114,6 +114,60 @@ func TestTrain(t *testing.T) {
 	}
 }
 
+// TestCeilings: the step that reports them does not count.
+func TestCeilings(t *testing.T) {
+	w := &watched{Backend: refbackend.New(), change: func(r *kernels.StepResult) {
+		r.Metrics = map[string]float64{"time/linear": 1e-4, "time/upload": 1e-5}
+		if r.Number == 6 {
+			r.Metrics = map[string]float64{
+				"time/linear": 50, "memory/peak_bytes": 1 << 40,
+				"ceiling/time/linear": 6e-5, "ceiling/time/update": 1e-5, "ceiling/bytes": 4.2e12,
+				"ceiling/flops/forward 8x16x16": 7.05e14, "ceiling/flops/backward 8x16x16": 6e14,
+			}
+		}
+	}}
+	asked := work
+	asked.Ceilings = true
+	r, err := bench.Train(t.Context(), w, request(t), asked, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(w.steps) != 6 || r.Steps != 3 || math.Abs(r.Families["linear"]-1e-4) > 1e-12 || r.MeasuredBytes != 0 {
+		t.Errorf("%d steps, got %+v", len(w.steps), r)
+	}
+	if want := 7e-5 / r.StepSeconds; math.Abs(r.Achieved/want-1) > 1e-9 || math.Abs(r.Ceilings.StepSeconds-7e-5) > 1e-12 {
+		t.Errorf("achieved %v of %v s: %+v", r.Achieved, r.StepSeconds, r.Ceilings)
+	}
+	var text strings.Builder
+	if _, err := r.WriteTo(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{
+		fmt.Sprintf("\nachieved    %.1f %% of what the card's own ceilings allow (products 705 TFLOP/s at best, copies 4.2 TB/s;\n", 100*r.Achieved),
+		"attention and experts reckoned at the rate of the largest product", "0.0001 s  achieved 60.0 %\n", "1e-05 s\n",
+	} {
+		if !strings.Contains(text.String(), part) {
+			t.Errorf("%q is missing in\n%s", part, &text)
+		}
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"achieved":`, `"ceilings":{"step_seconds":`, `"forward 8x16x16":705000000000000`} {
+		if !strings.Contains(string(data), part) {
+			t.Errorf("%q is missing in %s", part, data)
+		}
+	}
+	if r, err = bench.Train(t.Context(), refbackend.New(), request(t), asked, quiet); err == nil {
+		text.Reset()
+		_, err = r.WriteTo(&text)
+	}
+	if err != nil || r.Ceilings != nil || strings.Contains(text.String(), "achieved") {
+		t.Errorf("a backend that measures none: %v\n%s", err, &text)
+	}
+}
+
 // TestSteps: every step has its tokens, in documents of the lengths that were asked for,
 // no two steps alike, and all but first tokens learned.
 func TestSteps(t *testing.T) {

@@ -2,8 +2,10 @@ package bench
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/honeml/hone/sdk/graph/adapt"
 	"github.com/honeml/hone/sdk/kernels"
@@ -48,6 +50,48 @@ type Result struct {
 	// Families are the seconds of a step that each kind of kernel takes, where the
 	// plugin says.
 	Families map[string]float64 `json:"time,omitempty"`
+
+	// Achieved is the time that a step would take at the device's own ceilings by that
+	// of the median step; 0 where the plugin measures no ceilings.
+	Achieved float64   `json:"achieved,omitempty"`
+	Ceilings *Ceilings `json:"ceilings,omitempty"`
+}
+
+// Ceilings are what the device reaches at the model's shapes, measured after the steps.
+type Ceilings struct {
+	StepSeconds    float64            `json:"step_seconds"`     // of a step at the ceilings
+	Families       map[string]float64 `json:"time"`             // of it, by kind of kernel
+	FLOPs          map[string]float64 `json:"flops_per_second"` // of each large product, by its shape
+	BytesPerSecond float64            `json:"bytes_per_second"` // read and written by copies
+}
+
+// ceilingsOf reads them from a step's metrics; nil where there are none.
+func ceilingsOf(metrics map[string]float64) *Ceilings {
+	c := &Ceilings{Families: map[string]float64{}, FLOPs: map[string]float64{}, BytesPerSecond: metrics["ceiling/bytes"]}
+	for name, v := range metrics {
+		if family, ok := strings.CutPrefix(name, "ceiling/time/"); ok {
+			c.Families[family] = v
+		}
+		if product, ok := strings.CutPrefix(name, "ceiling/flops/"); ok {
+			c.FLOPs[product] = v
+		}
+	}
+	for _, family := range slices.Sorted(maps.Keys(c.Families)) { // sums depend on the order
+		c.StepSeconds += c.Families[family]
+	}
+	if c.StepSeconds == 0 {
+		return nil
+	}
+	return c
+}
+
+// best is the rate of the fastest product.
+func (c *Ceilings) best() float64 {
+	best := 0.0
+	for _, rate := range c.FLOPs {
+		best = max(best, rate)
+	}
+	return best
 }
 
 // A MemoryItem is memory of one category of the plan.
@@ -101,6 +145,9 @@ func (r *Result) summarise(seconds []float64) {
 	r.TokensPerSecond = rate(r.StepSeconds)
 	r.Fastest, r.Slowest = rate(seconds[0]), rate(seconds[len(seconds)-1])
 	r.FLOPsPerSecond = r.FLOPsPerToken * r.TokensPerSecond
+	if r.Ceilings != nil {
+		r.Achieved = r.Ceilings.StepSeconds / max(r.StepSeconds, 1e-9)
+	}
 }
 
 // median is that of sorted numbers.

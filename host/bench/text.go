@@ -20,6 +20,10 @@ func (r *Result) WriteTo(w io.Writer) (int64, error) {
 	t.row("speed", "%.5g tok/s, the median of %d steps after %d (%.5g to %.5g); %.4g s a step",
 		r.TokensPerSecond, r.Steps, r.Warmup, r.Slowest, r.Fastest, r.StepSeconds)
 	t.row("", "%.4g TFLOP/s of the model's operations", r.FLOPsPerSecond/1e12)
+	if c := r.Ceilings; c != nil {
+		t.row("achieved", "%.1f %% of what the card's own ceilings allow (products %.4g TFLOP/s at best, copies %.3g TB/s;", 100*r.Achieved, c.best()/1e12, c.BytesPerSecond/1e12)
+		t.row("", "attention and experts reckoned at the rate of the largest product)")
+	}
 	t.row("start", "%.3g s to plan, %.3g s to load, %.3g s for the first step", r.BindSeconds, r.LoadSeconds, r.FirstStepSeconds)
 	t.memory(r)
 	t.row("first step", "loss %.5f, gradient norm %.5f", r.First.Loss, r.First.GradNorm)
@@ -70,7 +74,11 @@ func (t table) families(r *Result) {
 		if i == 0 {
 			title = "time"
 		}
-		t.row(title, "%-12s %5.1f %%  %.4g s", name, 100*r.Families[name]/max(r.StepSeconds, 1e-9), r.Families[name])
+		took, achieved := r.Families[name], ""
+		if c := r.Ceilings; c != nil && c.Families[name] > 0 {
+			achieved = fmt.Sprintf("  achieved %.1f %%", 100*c.Families[name]/max(took, 1e-9))
+		}
+		t.row(title, "%-12s %5.1f %%  %.4g s%s", name, 100*took/max(r.StepSeconds, 1e-9), took, achieved)
 	}
 }
 

@@ -65,7 +65,16 @@ type measurement struct {
 	seconds []float64 // of each measured step
 }
 
-func (m *measurement) total() int64 { return int64(m.work.Steps + m.work.Warmup) }
+// total is how many steps there are.
+func (m *measurement) total() int64 {
+	if m.work.Ceilings {
+		return m.counted() + 1
+	}
+	return m.counted()
+}
+
+// counted is how many of them are warm-up or measured.
+func (m *measurement) counted() int64 { return int64(m.work.Steps + m.work.Warmup) }
 
 // report takes a step's result. A step takes the time since the one before it was
 // reported: two are under way at once.
@@ -77,6 +86,10 @@ func (m *measurement) report(r *kernels.StepResult) error {
 	m.progress("training", m.done, m.total())
 	if r.NotFinite {
 		return fault.New(fault.BadInput, "step %d: loss %v, gradient norm %v: not finite", r.Number, r.Loss/r.Weight, r.GradNorm)
+	}
+	if m.done > m.counted() {
+		m.result.Ceilings = ceilingsOf(r.Metrics)
+		return nil
 	}
 	if r.Skipped {
 		m.result.Skipped++

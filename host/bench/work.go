@@ -18,6 +18,11 @@ type Work struct {
 	Steps  int     // that are measured
 	Warmup int     // steps before them
 	Seed   uint64  // of tokens and lengths
+
+	// Ceilings: the backend was asked for the ceilings of its device, which it measures
+	// after the last step of training and reports with it. That is one step more, whose
+	// time does not count.
+	Ceilings bool
 }
 
 // Lengths are what documents have, in tokens: each as likely as the others.

@@ -93,6 +93,7 @@ func (a *app) benchTrain(ctx context.Context, target string, f benchFlags) error
 	if err != nil {
 		return err
 	}
+	work.Ceilings = s.run.Kernels.Values["ceilings"] == true
 	result, err := s.measure(ctx, work)
 	if err != nil {
 		return benchError(err)
@@ -236,6 +237,9 @@ func (f benchFlags) block(k *selected) (map[string]any, error) {
 	out := k.description.Schema.Defaults()
 	if f.profile && k.description.Schema.Attribute("profile") != nil {
 		out["profile"] = true
+	}
+	if k.description.Schema.Attribute("ceilings") != nil {
+		out["ceilings"] = true
 	}
 	asked := map[string]any{}
 	if f.recompute != "" {
