@@ -1,6 +1,10 @@
 package attention
 
-import "github.com/honeml/hone/plugins/cuda-kernels/device"
+import (
+	"fmt"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+)
 
 // Inputs are what an operation reads.
 type Inputs struct {
@@ -37,6 +41,24 @@ type Gradients struct {
 
 // LogSumBytes is the size of Outputs.LogSum.
 func (a *Attention) LogSumBytes(rows int) int64 { return int64(rows) * int64(a.spec.Op.Heads) * 4 }
+
+// OnHopper reports whether the kernels are those for Hopper.
+func (a *Attention) OnHopper() bool { return a.hopper }
+
+// FallsBack is why the kernels are not the fastest that there are for an architecture of
+// device.GPU.Arch, or "".
+func (a *Attention) FallsBack() string {
+	switch o := a.spec.Op; {
+	case a.hopper || a.flash && a.spec.Arch != device.HopperArch:
+		return ""
+	case a.flash:
+		return "the fastest are for heads of 64 or 128 columns"
+	case a.spec.Type == device.Float32:
+		return "there are no tensor cores for float32"
+	default:
+		return fmt.Sprintf("there are no tensor cores for heads of %d and %d columns", o.KeyWidth, o.ValueWidth)
+	}
+}
 
 // Forward computes y and the log-sum-exp of rows tokens.
 func (a *Attention) Forward(q *device.Queue, rows int, in Inputs, out Outputs) {

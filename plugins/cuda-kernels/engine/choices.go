@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,7 +28,24 @@ func (e *Engine) choices() []kernels.Choice {
 	if e.settings.WeightType == "" || e.settings.WeightType == "auto" {
 		out = append(out, kernels.Choice{What: "frozen weights are held as " + e.held.String(), Why: "as activations are"})
 	}
-	return append(out, e.productChoices()...)
+	return append(out, slices.Concat(e.productChoices(), e.attentionChoices())...)
+}
+
+// attentionChoices say which attentions run on slower kernels than there are, and why.
+func (e *Engine) attentionChoices() []kernels.Choice {
+	count := map[string]int{}
+	var out []kernels.Choice
+	for _, n := range e.nodes {
+		if a := attentionOf(n); a != nil && e.options.Arch != "" {
+			count[a.kernel.FallsBack()]++
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(count)) {
+		if why != "" {
+			out = append(out, kernels.Choice{What: fmt.Sprintf("attention (%d) on slower kernels", count[why]), Why: why})
+		}
+	}
+	return out
 }
 
 // productChoices say which linears run on kernels of hone's own, and which on

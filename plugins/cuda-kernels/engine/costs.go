@@ -48,11 +48,15 @@ func (k costs) forward(node int) float64 {
 	case *graph.Linear:
 		seconds := k.product(o.Weight)
 		if o.Adapter != nil {
-			seconds += k.product(o.Adapter.A) + k.product(o.Adapter.B)
+			seconds += k.product(o.Adapter.A)
+			if l := linearOf(k.e.nodes[node]); !l.combines(l.forth, k.rows, l.out) {
+				seconds += k.product(o.Adapter.B)
+			}
 		}
 		return seconds
 	case *graph.Attention:
-		return k.attention(o)
+		forward, _ := k.attention(node, o)
+		return forward
 	case *graph.ExpertLinear:
 		return k.experts(n, o, 1, 1)
 	}
@@ -70,11 +74,12 @@ func (k costs) backward(node int) float64 {
 			seconds *= 2
 		}
 		if o.Adapter != nil {
-			seconds += 3 * (k.product(o.Adapter.A) + k.product(o.Adapter.B))
+			seconds += k.adapterBack(linearOf(k.e.nodes[node]), o.Adapter)
 		}
 		return seconds
 	case *graph.Attention:
-		return 3.5 * k.attention(o) // its kernels recompute the scores twice
+		_, backward := k.attention(node, o)
+		return backward
 	case *graph.ExpertLinear:
 		if k.e.g.Params[o.Weight].Trainable {
 			return k.experts(n, o, 2, 3)
@@ -82,6 +87,19 @@ func (k costs) backward(node int) float64 {
 		return k.experts(n, o, 1, 3)
 	}
 	return 2 * k.traffic(n)
+}
+
+// adapterBack is the seconds of an adapter's backward pass: x is read for the gradient of
+// A, dy for that of B and for what goes on to A, and dx is written for the latter.
+func (k costs) adapterBack(l *linearNode, a *graph.Adapter) float64 {
+	ofX, ofY := 1.0, 2.0
+	if !l.combines(l.back, k.rows, l.in) || l.drop != nil {
+		ofX += 2 // dx is written, and read to be added to
+	}
+	if l.thin != nil && l.thin.Wins(k.rows) {
+		ofY = 1
+	}
+	return ofX*k.product(a.A) + ofY*k.product(a.B)
 }
 
 // product is the seconds of x·Wᵀ.
@@ -112,14 +130,20 @@ func (k costs) matrices(count, rows, in, out float64) float64 {
 	return max(2*rows*in*out/rate, size*(count*in*out+rows*(in+out))/k.e.options.Rates.Bytes) + launchSeconds
 }
 
-// attention is the seconds of the forward kernel on documents of the longest length.
-func (k costs) attention(o *graph.Attention) float64 {
+// attention is the seconds of the kernels on documents of the longest length. They reach
+// less than products do: on an H100 309 TFLOP/s forward and 221 backward, where scores
+// are computed twice more; those for Hopper 541 and 415.
+func (k costs) attention(node int, o *graph.Attention) (forward, backward float64) {
 	seen := float64(k.e.settings.MaxLength) / 2
 	if o.Window > 0 {
 		seen = min(seen, float64(o.Window))
 	}
 	flops := 2 * float64(k.rows) * seen * float64(o.Heads*(o.KeyWidth+o.ValueWidth))
-	return 2*flops/k.e.options.Rates.FLOPs + launchSeconds
+	seconds := flops / k.e.options.Rates.FLOPs
+	if a := attentionOf(k.e.nodes[node]); a.kernel.OnHopper() {
+		return 1.3*seconds + launchSeconds, 4.2*seconds + launchSeconds
+	}
+	return 2.25*seconds + launchSeconds, 7.9*seconds + launchSeconds
 }
 
 // traffic is the seconds of a node that reads its inputs and writes its outputs.

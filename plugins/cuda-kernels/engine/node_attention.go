@@ -18,6 +18,15 @@ type attentionNode struct {
 	add          *rows.Scale        // of a gradient that stands apart first; or nil
 }
 
+// attentionOf is the attention that a node is, or nil.
+func attentionOf(n node) *attentionNode {
+	if cast, ok := n.(*castNode); ok {
+		n = cast.node
+	}
+	a, _ := n.(*attentionNode)
+	return a
+}
+
 func newAttention(b base, o *graph.Attention) *attentionNode {
 	spec := attention.Spec{Op: *o, Type: b.e.act, Shared: b.e.options.SharedBytes, Arch: b.e.options.Arch}
 	n := &attentionNode{base: b, op: o, kernel: attention.New(&b.e.set, spec)}

@@ -100,9 +100,14 @@ func (n *linearNode) fallsBack(rowCount int) string {
 	return "its adapter's rank is no multiple of 8"
 }
 
+// combines reports whether a product of so many rows has the adapter's within it.
+func (n *linearNode) combines(kernel *gemm.Product, rowCount, columns int) bool {
+	return kernel != nil && kernel.Wins(rowCount, columns)
+}
+
 // combined is p·q + p2·q2, added to d where add; without a p2 it is p·q.
 func (n *linearNode) combined(c *call, kernel *gemm.Product, d, p, q, p2, q2 operand, add bool) {
-	if kernel != nil && kernel.Wins(d.rows, d.cols) {
+	if n.combines(kernel, d.rows, d.cols) {
 		kernel.Multiply(c.q, d.rows, d.cols, p.cols, gemm.Operands{P: p.at, Q: q.at, P2: p2.at, Q2: q2.at, D: d.at, Add: add})
 		return
 	}

@@ -125,6 +125,31 @@ func TestProductChoices(t *testing.T) {
 	}
 }
 
+// TestAttentionChoices: a plan says which attentions run on slower kernels.
+func TestAttentionChoices(t *testing.T) {
+	for name, test := range map[string]struct {
+		width int
+		arch  string
+		want  string
+	}{
+		"heads of 128, Hopper": {128, device.HopperArch, ""}, "heads of 128": {128, "sm_80", ""}, "heads of 96": {96, "sm_80", ""},
+		"heads of 96, Hopper": {96, device.HopperArch, "attention (1) on slower kernels (the fastest are for heads of 64 or 128 columns)"},
+		"heads of 20":         {20, "sm_80", "attention (1) on slower kernels (there are no tensor cores for heads of 20 and 20 columns)"},
+	} {
+		e, err := planOf(t, llama(t, shape{1, 512, 4, 2, test.width, 1024, 512}), Options{Arch: test.arch, Processors: 132, SharedBytes: 227 << 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, c := range e.attentionChoices() {
+			got += c.What + " (" + c.Why + ")"
+		}
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
 // TestLimitThatCannotBeMet names the least that can.
 func TestLimitThatCannotBeMet(t *testing.T) {
 	g := llama(t, shape{2, 64, 4, 2, 16, 128, 1000})
