@@ -9,8 +9,10 @@
 // exponentials of the other, and the scores of the next keys follow those of these at
 // once.
 //
-// Roofline: 6·WIDTH FLOPs for each head and pair that is seen, bound by tensor cores.
-#line 15 "hopper_queries.cu"
+// Roofline: 6·WIDTH FLOPs for each head and pair that is seen, bound by tensor cores;
+// bytes: q, dy and dq once, k and v once for each tile, out of L2. Measured together with
+// hopper_keys.cu, which says how much.
+#line 16 "hopper_queries.cu"
 
 // Shared memory: a tile of queries and of dy; STAGES of keys and of values; barriers, and
 // which tile it is.
