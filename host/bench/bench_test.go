@@ -168,6 +168,39 @@ func TestCeilings(t *testing.T) {
 	}
 }
 
+// unmeasured fails after the step with a number.
+type unmeasured struct {
+	kernels.Backend
+	after int64
+}
+
+func (u unmeasured) Train(ctx context.Context, next func() (*kernels.Step, error), report func(*kernels.StepResult) error) error {
+	return u.Backend.Train(ctx, next, func(r *kernels.StepResult) error {
+		if r.Number > u.after {
+			return errors.New("no clock is to be had")
+		}
+		return report(r)
+	})
+}
+
+// TestNoCeilings: where measuring them fails the steps that were measured stand; where a
+// step fails nothing does.
+func TestNoCeilings(t *testing.T) {
+	asked := work
+	asked.Ceilings = true
+	r, err := bench.Train(t.Context(), unmeasured{refbackend.New(), 5}, request(t), asked, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if _, err := r.WriteTo(&text); err != nil || r.TokensPerSecond <= 0 || !strings.Contains(text.String(), "not measured: no clock is to be had") {
+		t.Errorf("%v\n%s", err, &text)
+	}
+	if _, err := bench.Train(t.Context(), unmeasured{refbackend.New(), 4}, request(t), asked, quiet); err == nil {
+		t.Error("a failed step gives a result")
+	}
+}
+
 // TestSteps: every step has its tokens, in documents of the lengths that were asked for,
 // no two steps alike, and all but first tokens learned.
 func TestSteps(t *testing.T) {

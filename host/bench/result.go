@@ -55,6 +55,8 @@ type Result struct {
 	// of the median step; 0 where the plugin measures no ceilings.
 	Achieved float64   `json:"achieved,omitempty"`
 	Ceilings *Ceilings `json:"ceilings,omitempty"`
+	// CeilingsError is why they could not be measured, or "".
+	CeilingsError string `json:"ceilings_error,omitempty"`
 }
 
 // Ceilings are what the device reaches at the model's shapes, measured after the steps.

@@ -24,6 +24,9 @@ func (r *Result) WriteTo(w io.Writer) (int64, error) {
 		t.row("achieved", "%.1f %% of what the card's own ceilings allow (products %.4g TFLOP/s at best, copies %.3g TB/s;", 100*r.Achieved, c.best()/1e12, c.BytesPerSecond/1e12)
 		t.row("", "attention and experts reckoned at the rate of the largest product)")
 	}
+	if r.CeilingsError != "" {
+		t.row("achieved", "not measured: %s", r.CeilingsError)
+	}
 	t.row("start", "%.3g s to plan, %.3g s to load, %.3g s for the first step", r.BindSeconds, r.LoadSeconds, r.FirstStepSeconds)
 	t.memory(r)
 	t.row("first step", "loss %.5f, gradient norm %.5f", r.First.Loss, r.First.GradNorm)

@@ -43,10 +43,12 @@ func Train(ctx context.Context, b kernels.Backend, bind *kernels.BindRequest, wo
 		number++
 		return work.step(number, words, plan.MicroBatchTokens, &sample), nil
 	}, m.report)
-	if err != nil {
+	switch {
+	case err != nil && m.done == m.counted() && m.work.Ceilings && ctx.Err() == nil:
+		m.result.CeilingsError = err.Error() // the steps stand all the same
+	case err != nil:
 		return nil, err
-	}
-	if m.done != m.total() {
+	case m.done != m.total():
 		return nil, fault.New(fault.BadInput, "the kernels plugin reported %d steps of %d", m.done, m.total())
 	}
 	m.result.summarise(m.seconds)
