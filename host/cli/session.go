@@ -232,7 +232,7 @@ func (s *session) lora() (adapt.LoRA, error) {
 	}
 	return adapt.LoRA{
 		Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Targets: c.Targets, Exclude: c.Exclude, Layers: c.Layers,
-		Modules: c.AlsoTrain, Bias: adapt.Bias(c.Bias), LoRABias: c.LoRABias,
+		Modules: c.AlsoTrain, Bias: adapt.Bias(c.Bias), LoRABias: c.LoRABias, DoRA: c.DoRA,
 	}.Except(s.model.Graph, c.Ranks, c.Alphas)
 }
 
@@ -283,6 +283,9 @@ func (s *session) capable() error {
 	}
 	if s.run.Adapter.LoRABias {
 		lack(d.Adapters, "lora_bias", "%s")
+	}
+	if s.run.Adapter.DoRA {
+		lack(d.Adapters, "dora", "the adapter %q (adapter.dora)")
 	}
 	if len(s.run.Adapter.AlsoTrain) > 0 {
 		lack(d.Adapters, "full", "training of parameters of the model (adapter.also_train, %q)")

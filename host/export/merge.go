@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/honeml/hone/sdk/fault"
@@ -240,6 +241,12 @@ func (s MergeSpec) write(out *tensorfile.TensorWriter, t merged) error {
 	if err != nil {
 		return err
 	}
+	var magnitude []float32
+	if t.adapter.Magnitude != graph.NoParam {
+		if magnitude, err = s.read(t.adapter.Magnitude); err != nil {
+			return err
+		}
+	}
 	scaling := float32(t.adapter.Scaling())
 	block := make([]float32, mergeRows*cols)
 	for first := 0; first < rows; first += mergeRows {
@@ -256,11 +263,32 @@ func (s MergeSpec) write(out *tensorfile.TensorWriter, t merged) error {
 				}
 			}
 		}
+		if magnitude != nil {
+			withMagnitudes(w, magnitude[first:first+n])
+		}
 		if err := out.WriteFloat32(w); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// withMagnitudes gives each row of w the norm that DoRA trained.
+func withMagnitudes(w, magnitude []float32) {
+	cols := len(w) / len(magnitude)
+	for i, m := range magnitude {
+		row, sum := w[i*cols:(i+1)*cols], 0.0
+		for _, v := range row {
+			sum += float64(v) * float64(v)
+		}
+		if sum == 0 {
+			continue // a row of zeros has no direction
+		}
+		ratio := float32(float64(m) / math.Sqrt(sum))
+		for c := range row {
+			row[c] *= ratio
+		}
+	}
 }
 
 // rows gives whole rows of a tensor, the trained ones where it was trained.

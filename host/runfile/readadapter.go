@@ -52,7 +52,7 @@ func (l *loader) readFrom(b *decodedBlock) {
 		return
 	}
 	given := map[string]any{
-		"rank": int64(peft.Rank), "alpha": peft.Alpha, "rslora": peft.RSLoRA, "bias": string(peft.Bias), "lora_bias": peft.LoRABias,
+		"rank": int64(peft.Rank), "alpha": peft.Alpha, "rslora": peft.RSLoRA, "bias": string(peft.Bias), "lora_bias": peft.LoRABias, "dora": peft.DoRA,
 		"targets": list(peft.Targets), "exclude": list(peft.Exclude), "layers": list(peft.Layers), "also_train": list(peft.Modules),
 		"ranks": exceptions(peft.Ranks), "alphas": exceptions(peft.Alphas),
 	}

@@ -98,6 +98,7 @@ type AdapterConfig struct {
 	Dropout   float64            `json:"dropout" config:"dropout"`
 	RSLoRA    bool               `json:"rslora" config:"rslora"`
 	Bias      string             `json:"bias" config:"bias"` // none, all, lora_only
+	DoRA      bool               `json:"dora,omitempty" config:"dora"`
 	LoRABias  bool               `json:"lora_bias" config:"lora_bias"`
 	From      string             `json:"from" config:"from"` // folder of a PEFT adapter to start from
 }

@@ -85,6 +85,9 @@ const (
 	// InitKaiming draws from U(−1/√in, 1/√in), in the last dimension: LoRA's A,
 	// as PEFT draws it (kaiming_uniform with a = √5).
 	InitKaiming Init = "kaiming"
+	// InitRowNorms are the L2 norms of the rows of the linear's weight: DoRA's
+	// magnitude, as B is zero.
+	InitRowNorms Init = "row_norms"
 )
 
 // A Param is a tensor of weights.

@@ -219,6 +219,8 @@ func (g *Graph) checkAdapter(a *Adapter, experts, in, out int) error {
 		return fmt.Errorf("its adapter has alpha %v", a.Alpha)
 	case !(a.Dropout >= 0 && a.Dropout < 1):
 		return fmt.Errorf("its adapter has dropout %v, want at least 0 and below 1", a.Dropout)
+	case a.Bias != NoParam && a.Magnitude != NoParam:
+		return errors.New("its adapter has a magnitude and a bias")
 	case a.A == NoParam || a.B == NoParam:
 		return errors.New("its adapter lacks A or B")
 	}

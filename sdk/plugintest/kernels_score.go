@@ -160,7 +160,9 @@ func (k *kernelsKit) randomFixtures(c *check) []*randomFixture {
 	experts := slices.Contains(k.description.Ops, "expert_linear")
 	rows := slices.Contains(k.description.Adapters, kernels.TokenRows)
 	for tries := 0; len(out) < k.options.Graphs && tries < 50*k.options.Graphs; tries++ {
-		g := graphtest.Random(rng, graphtest.Options{Nodes: 12, Dense: !experts, TokenRows: rows && tries%2 == 1})
+		g := graphtest.Random(rng, graphtest.Options{
+			Nodes: 12, Dense: !experts, TokenRows: rows && tries%2 == 1, DoRA: slices.Contains(k.description.Adapters, "dora"),
+		})
 		if !k.runs(g) {
 			continue
 		}
@@ -198,6 +200,7 @@ func (k *kernelsKit) runs(g *graphtest.Case) bool {
 		if a := graph.AdapterOf(n.Op); a != nil {
 			need["lora"] = true
 			need["lora_bias"] = need["lora_bias"] || a.Bias != graph.NoParam
+			need["dora"] = need["dora"] || a.Magnitude != graph.NoParam
 		}
 	}
 	for _, p := range g.Graph.Trainable() {

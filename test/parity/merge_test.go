@@ -15,7 +15,7 @@ import (
 // weights of norms for each head, convolutions, a part of a model that reads images too, experts one by one
 // and transposed.
 var mergedCases = []string{
-	"llama", "rslora", "targets", "patterns", "layers", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied", "phi4", "gemma3", "cohere", "lfm2",
+	"llama", "rslora", "targets", "patterns", "layers", "dora", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied", "phi4", "gemma3", "cohere", "lfm2",
 	"gemma3-images",
 	"qwen3moe-mixed", "mixtral", "gpt-oss", "deepseek",
 }

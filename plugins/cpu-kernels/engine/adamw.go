@@ -42,6 +42,7 @@ func (e *Engine) gradNorm() float64 {
 func (e *Engine) update(_ int64, rate, norm float64) {
 	o := e.settings.Optimizer
 	e.adam.updates++
+	clear(e.norms)
 	scale := 1 / e.adam.weight
 	if o.MaxGradNorm > 0 {
 		scale *= math.Min(1, o.MaxGradNorm/(norm+1e-6))

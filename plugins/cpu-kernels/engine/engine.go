@@ -25,6 +25,7 @@ type Engine struct {
 	vectors [][]float32 // parameters of one dimension, and convolutions' weights, as float32
 	grads   [][]float32 // by trainable parameter: sums over a step's tokens
 	adam    adamState
+	norms   map[*graph.Linear][]float32 // of DoRA, for the parameters as they are
 
 	training *program    // nil without the train phase
 	scoring  *program    // the forward pass alone
@@ -104,12 +105,6 @@ func (e *Engine) check() error {
 	s := e.settings
 	if s.MaxLength < 1 {
 		return fault.New(fault.BadInput, "a longest document of %d tokens", s.MaxLength)
-	}
-	for _, n := range e.g.Nodes {
-		a := graph.AdapterOf(n.Op)
-		if a != nil && a.Magnitude != graph.NoParam {
-			return fault.New(fault.Unsupported, "node %q: cpu-kernels does not implement DoRA", n.Name)
-		}
 	}
 	if _, err := parseHeld(s.WeightType, heldFloat32); err != nil {
 		return fault.New(fault.Unsupported, "%w", err)

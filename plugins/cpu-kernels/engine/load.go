@@ -34,6 +34,8 @@ func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, progress fu
 	}
 	e.params = l.params
 	e.allocate()
+	e.magnitudes()
+	defer clear(e.norms)
 	if req.Adapter != "" {
 		return trained.Load(req.Adapter, e.g, trainedStore{e})
 	}

@@ -19,6 +19,10 @@ func newLinear(b base, o *graph.Linear) *linearKernel {
 }
 
 func (k *linearKernel) forward(c *call) {
+	if a := diff.Active(k.op, c.adapter); a != nil && a.Magnitude != graph.NoParam {
+		k.doraForward(c, a)
+		return
+	}
 	n := c.rows.len()
 	k.e.matmulTransposed(c.out[0], c.in[0], k.e.weight(k.op.Weight), n, false)
 	if own := diff.ActiveRows(k.op, c.adapter); own != nil {
@@ -78,6 +82,10 @@ func (k *linearKernel) dropped(c *call, a *graph.Adapter, y, x []float32, accumu
 // backward: dX = dY·W + dropout(s·dY·B·A); dW = dYᵀ·X; db = Σ dY;
 // dB = s·dYᵀ·h; dA = (s·dY·B)ᵀ·dropout(x); db' = s·Σ dY.
 func (k *linearKernel) backward(c *call) {
+	if a := diff.Active(k.op, c.adapter); a != nil && a.Magnitude != graph.NoParam {
+		k.doraBackward(c, a)
+		return
+	}
 	n, dy := c.rows.len(), c.dOut[0]
 	putBack := func() {}
 	if own := diff.ActiveRows(k.op, c.adapter); own != nil {
@@ -94,7 +102,7 @@ func (k *linearKernel) backward(c *call) {
 		k.e.columnSums(k.e.gradient(k.op.Bias), dy, k.out, 1)
 	}
 	if a := diff.Active(k.op, c.adapter); a != nil {
-		k.adapterBackward(c, a)
+		k.adapterBackward(c, a, c.dOut[0])
 	}
 }
 
@@ -138,8 +146,9 @@ func (k *linearKernel) ownRowsBackward(c *call, own *graph.TokenRows) func() {
 	}
 }
 
-func (k *linearKernel) adapterBackward(c *call, a *graph.Adapter) {
-	n, dy, s := c.rows.len(), c.dOut[0], float32(a.Scaling())
+// adapterBackward is the adapter's share, dy being the gradient of what it adds.
+func (k *linearKernel) adapterBackward(c *call, a *graph.Adapter, dy []float32) {
+	n, s := c.rows.len(), float32(a.Scaling())
 	if k.trains(a.Bias) {
 		k.e.columnSums(k.e.gradient(a.Bias), dy, k.out, s)
 	}

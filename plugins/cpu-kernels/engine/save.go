@@ -59,6 +59,7 @@ func (e *Engine) Restore(dir string) (*kernels.Restored, error) {
 		return nil, err
 	}
 	e.adam.updates = s.Updates
+	clear(e.norms)
 	r := &kernels.Restored{Exact: s.Seed == e.settings.Seed}
 	if !r.Exact {
 		r.Notes = append(r.Notes, fmt.Sprintf("the seed was %d and is %d: dropout differs", s.Seed, e.settings.Seed))

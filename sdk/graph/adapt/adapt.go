@@ -54,6 +54,7 @@ type LoRA struct {
 	// Tokens says that the adapter has rows of tokens, which TrainTokens adds: Apply does
 	// not know of which.
 	Tokens bool
+	DoRA   bool // a trained magnitude (Liu et al., 2024); not with LoRABias
 }
 
 // peftPrefix begins the keys of PEFT's adapter files.
@@ -127,6 +128,8 @@ func (l LoRA) check() error {
 		return fmt.Errorf("adapter: %w", err)
 	}
 	switch {
+	case l.DoRA && l.LoRABias:
+		return fmt.Errorf("adapter: DoRA has no bias in B")
 	case !(l.Dropout >= 0 && l.Dropout < 1):
 		return fmt.Errorf("adapter: dropout %v, want at least 0 and below 1", l.Dropout)
 	case l.Bias != "" && l.Bias != BiasNone && l.Bias != BiasAll && l.Bias != BiasLoRAOnly:
@@ -168,6 +171,9 @@ func (l LoRA) attach(g *graph.Graph, to linear, path string, rank int, alpha flo
 	a.B = param("lora_B.weight", graph.InitZeros, out, rank*stacked)
 	if l.LoRABias {
 		a.Bias = param("lora_B.bias", graph.InitZeros, out)
+	}
+	if l.DoRA {
+		a.Magnitude = param("lora_magnitude_vector", graph.InitRowNorms, out)
 	}
 	return a, nil
 }

@@ -18,6 +18,7 @@ type peftConfig struct {
 	Dropout  float64 `json:"lora_dropout"`
 	RSLoRA   bool    `json:"use_rslora"`
 	LoRABias bool    `json:"lora_bias"`
+	DoRA     bool    `json:"use_dora"`
 	Bias     Bias    `json:"bias"`
 
 	TargetModules     json.RawMessage `json:"target_modules"`
@@ -31,7 +32,6 @@ type peftConfig struct {
 	TrainableTokens   json.RawMessage `json:"trainable_token_indices"`
 
 	// Those that mean an adapter hone does not have.
-	DoRA             bool            `json:"use_dora"`
 	LayerReplication json.RawMessage `json:"layer_replication"`
 }
 
@@ -49,14 +49,13 @@ func ParseConfig(data []byte) (LoRA, error) {
 		used bool
 		name string
 	}{
-		{c.DoRA, "use_dora"},
 		{!isNull(c.LayerReplication), "layer_replication"},
 	} {
 		if b.used {
 			return LoRA{}, fmt.Errorf("it uses %s, which hone does not train", b.name)
 		}
 	}
-	l := LoRA{Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Bias: c.Bias, LoRABias: c.LoRABias, Tokens: !isNull(c.TrainableTokens)}
+	l := LoRA{Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Bias: c.Bias, LoRABias: c.LoRABias, DoRA: c.DoRA, Tokens: !isNull(c.TrainableTokens)}
 	for _, name := range c.ModulesToSave {
 		// PEFT takes what ends with the name, wherever a part of the path begins, and
 		// all that is within.

@@ -25,6 +25,8 @@ type Options struct {
 	Frozen bool
 	// TokenRows lets adapters have rows of their own in embeddings and linears.
 	TokenRows bool
+	// DoRA has every other adapter be one.
+	DoRA bool
 }
 
 // A Case is a Graph with all that is needed to run it.
@@ -56,7 +58,7 @@ func Random(rng *rand.Rand, o Options) *Case {
 	c := &Case{Graph: g, Batch: randomBatch(rng, o), Seed: rng.Uint64(), Step: 1 + rng.Uint64N(1000)}
 	for trained := o.Frozen; !trained; {
 		c.Graph, c.Adapter = g, ""
-		c.train(rng)
+		c.train(rng, o.DoRA)
 		if o.TokenRows {
 			c.rows(rng)
 		}
@@ -71,13 +73,18 @@ func Random(rng *rand.Rand, o Options) *Case {
 }
 
 // train puts an adapter on, makes the model's own parameters trainable, or both.
-func (c *Case) train(rng *rand.Rand) {
+func (c *Case) train(rng *rand.Rand, dora bool) {
 	kind := rng.IntN(6)
 	if kind == 0 || kind == 1 { // all of the model's own
 		c.Graph = adapt.Full(c.Graph)
 	}
 	if kind != 0 {
-		c.Graph = must(adapt.Apply(c.Graph, randomLoRA(rng, c.Graph)))
+		l := randomLoRA(rng, c.Graph)
+		l.DoRA = dora && !l.LoRABias && !slices.ContainsFunc(c.Graph.Nodes, func(n *graph.Node) bool {
+			_, experts := n.Op.(*graph.ExpertLinear)
+			return experts
+		})
+		c.Graph = must(adapt.Apply(c.Graph, l))
 		c.Adapter = adapt.DefaultName
 	}
 	if kind >= 4 { // some of the model's own
@@ -102,6 +109,9 @@ func (c *Case) rows(rng *rand.Rand) {
 		case *graph.Embed:
 			table, set = o.Table, func(r *graph.TokenRows) { o.Rows = r }
 		case *graph.Linear:
+			if o.Adapter != nil && o.Adapter.Magnitude != graph.NoParam {
+				continue
+			}
 			table, set = o.Weight, func(r *graph.TokenRows) { o.Rows = r }
 		default:
 			continue
@@ -204,7 +214,7 @@ func values(rng *rand.Rand, g *graph.Graph, p *graph.Param) []float64 {
 		deviation = 0.6
 	case len(p.Shape) > 1:
 		deviation = 1.1 / math.Sqrt(float64(p.Shape[len(p.Shape)-1]))
-	case p.Role == graph.RoleNorm && !plusOne(g, p.ID):
+	case p.Init == graph.InitRowNorms, p.Role == graph.RoleNorm && !plusOne(g, p.ID):
 		mean = 1
 	}
 	out := make([]float64, p.Elements())

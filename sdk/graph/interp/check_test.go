@@ -57,6 +57,7 @@ func newSubject(t testing.TB, c *graphtest.Case) *subject {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, c.Graph.Text())
 	}
+	run.norms = map[*graph.Linear][]float64{} // constants, to the gradient
 	return &subject{c: c, run: run, schedule: schedule}
 }
 

@@ -12,6 +12,4 @@
 // never a mean:
 //
 //	Σ_t weight[t] · −log softmax(logits[t−1])[id[t]]
-//
-// DoRA is not implemented: a Graph with it is an error that names the node.
 package interp

@@ -83,6 +83,37 @@ func TestTokenRows(t *testing.T) {
 	}
 }
 
+// TestDoRAGradients holds gradients of DoRA's adapters to differences, and sees that
+// flipping the sign of a part of them is noticed.
+func TestDoRAGradients(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2026, 12))
+	flips := 0
+	for i := range 60 {
+		s := newSubject(t, graphtest.Random(rng, graphtest.Options{DoRA: true}))
+		wrong, err := s.measure(rng, 2)
+		if err != nil {
+			t.Fatalf("case %d: %v\n%s", i, err, s)
+		}
+		if len(wrong) > 0 {
+			t.Fatalf("case %d:\n%s\n%s", i, strings.Join(wrong, "\n"), s)
+		}
+		parts, right := s.parts(t)
+		for _, p := range parts {
+			if !strings.Contains(p.name, "magnitude") {
+				continue
+			}
+			if gradients := s.flipped(t, p); s.caught(gradients) {
+				flips++
+			} else if !nearly(gradients, right) {
+				t.Errorf("case %d: node %d, %q: its sign was flipped and nothing told", i, p.node, p.name)
+			}
+		}
+	}
+	if flips < 50 {
+		t.Errorf("only %d flips were noticed", flips)
+	}
+}
+
 // operations are those that random graphs have, embed, which takes nothing, first.
 var operations = graph.OpNames()
 

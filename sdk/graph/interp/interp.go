@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/expr"
@@ -43,6 +42,10 @@ type Run struct {
 	loss      float64
 	logProbs  []float64
 
+	// norms are those of DoRA's adapters, which have no gradient; nil: they are
+	// computed anew each time. The tests hold them, to take differences beside them.
+	norms map[*graph.Linear][]float64
+
 	// sign is +1; the tests flip it for one part of a node's gradient at a time.
 	sign func(node int, part string, index int) float64
 }
@@ -74,13 +77,9 @@ func New(g *graph.Graph, params Params, batch *graph.Batch, o Options) (*Run, er
 	return r, nil
 }
 
-// prepare refuses what is not implemented and compiles a map's expression.
+// prepare compiles a map's expression.
 func (r *Run) prepare(i int, n *graph.Node) error {
 	switch o := n.Op.(type) {
-	case *graph.Linear:
-		if a := diff.Active(o, r.o.Adapter); a != nil && a.Magnitude != graph.NoParam {
-			return fault.New(fault.Unsupported, "interp: node %q: DoRA is not implemented", n.Name)
-		}
 	case *graph.Map:
 		e, err := o.Parse()
 		if err != nil {

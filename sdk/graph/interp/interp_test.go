@@ -1,7 +1,6 @@
 package interp_test
 
 import (
-	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -110,40 +109,38 @@ func TestAdapterOff(t *testing.T) {
 	}
 }
 
-func TestNotImplemented(t *testing.T) {
-	dora := small(t, adapt.LoRA{})
-	linear, ok := dora.Nodes[1].Op.(*graph.Linear)
+// TestDoRA: with the norms of the weight's rows as magnitude, and B zero, nothing
+// changes; with twice these, what the linear gives doubles, its bias not.
+func TestDoRA(t *testing.T) {
+	g := small(t, adapt.LoRA{DoRA: true})
+	linear, ok := g.Nodes[1].Op.(*graph.Linear)
 	if !ok {
 		t.Fatal("node 1 is no linear")
 	}
-	linear.Adapter.Magnitude = graph.ParamID(len(dora.Params))
-	dora.Params = append(dora.Params, &graph.Param{
-		ID: linear.Adapter.Magnitude, Name: "magnitude", Shape: []int{4}, Role: graph.RoleLoRA, Init: graph.InitZeros, Adapter: adapt.DefaultName,
-	})
-	if err := dora.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct {
-		name    string
-		graph   *graph.Graph
-		adapter string
-		want    string
-	}{
-		{"DoRA", dora, adapt.DefaultName, `node "head": DoRA is not implemented`},
-		{"DoRA that is off", dora, "", ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			_, err := interp.New(test.graph, ones(test.graph), batchOf(1, 2), interp.Options{Adapter: test.adapter})
-			if test.want == "" {
-				if err != nil {
-					t.Error(err)
+	for factor, want := range map[float64]float64{1: 5, 2: 9} {
+		params := func(id graph.ParamID) []float64 {
+			values := ones(g)(id)
+			for i := range values {
+				switch id {
+				case linear.Adapter.B:
+					values[i] = 0
+				case linear.Adapter.Magnitude:
+					values[i] = factor * math.Sqrt(4)
 				}
-				return
 			}
-			if !errors.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error %v, want %q", err, test.want)
-			}
-		})
+			return values
+		}
+		run, err := interp.New(g, params, batchOf(1, 2), interp.Options{Adapter: adapt.DefaultName})
+		if err != nil {
+			t.Fatal(err)
+		}
+		logits, err := run.Forward()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(logits[0]-want) > 1e-12 {
+			t.Errorf("%v times the norms: %v, want %v", factor, logits[0], want)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package interp
 
 import (
+	"math"
+
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/dropout"
@@ -85,8 +87,18 @@ func (r *Run) linear(o *graph.Linear, x []float64) []float64 {
 	if a == nil {
 		return y
 	}
-	h := matmul(r.dropped(a, o.Module, x, in), r.param(a.A), in, a.Rank)
+	kept := r.dropped(a, o.Module, x, in)
+	h := matmul(kept, r.param(a.A), in, a.Rank)
 	update := matmul(h, r.param(a.B), a.Rank, out)
+	if a.Magnitude != graph.NoParam {
+		plain := matmul(kept, r.param(o.Weight), in, out)
+		for i, ratio := range r.ratios(o, a) {
+			for at := i; at < len(y); at += out {
+				y[at] += (ratio-1)*plain[at] + ratio*a.Scaling()*update[at]
+			}
+		}
+		return y
+	}
 	addRow(update, r.param(a.Bias))
 	return added(y, scaled(update, a.Scaling()))
 }
@@ -107,6 +119,9 @@ func (r *Run) linearBackward(o *graph.Linear, x, dy []float64, g *grads) {
 	if a == nil {
 		return
 	}
+	if a.Magnitude != graph.NoParam {
+		dy = r.doraBackward(o, a, x, dy, g)
+	}
 	s := scaled(dy, a.Scaling())
 	dh := matmulInput(s, r.param(a.B), a.Rank, out)
 	g.input("x of the adapter", 0, r.dropped(a, o.Module, matmulInput(dh, r.param(a.A), in, a.Rank), in))
@@ -116,6 +131,57 @@ func (r *Run) linearBackward(o *graph.Linear, x, dy []float64, g *grads) {
 		g.param("B", a.B, matmulWeight(s, matmul(kept, r.param(a.A), in, a.Rank), a.Rank, out))
 	}
 	g.param("bias of B", a.Bias, columnSums(s, out))
+}
+
+// ratios are DoRA's n = m/‖W + s·B·A‖ for each row.
+func (r *Run) ratios(o *graph.Linear, a *graph.Adapter) []float64 {
+	norms := r.norms[o]
+	if norms == nil {
+		out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
+		w := added(r.param(o.Weight), scaled(matmulInput(r.param(a.B), r.param(a.A), in, a.Rank), a.Scaling()))
+		norms = make([]float64, out)
+		for i := range norms {
+			for _, v := range w[i*in : (i+1)*in] {
+				norms[i] += v * v
+			}
+			norms[i] = math.Sqrt(norms[i])
+		}
+		if r.norms != nil {
+			r.norms[o] = norms
+		}
+	}
+	ratios := make([]float64, len(norms))
+	for i, m := range r.param(a.Magnitude) {
+		ratios[i] = m / norms[i]
+	}
+	return ratios
+}
+
+// doraBackward gives what DoRA adds to the gradients of a linear, norms taken as
+// constants, and returns n∘dY, the gradient of a plain adapter in its place:
+//
+//	dX += dropout(((n − 1)∘dY)·W);  dW += ((n − 1)∘dY)ᵀ·x';  dm = Σ dY∘(x'·(W + s·B·A)ᵀ)·n/m
+func (r *Run) doraBackward(o *graph.Linear, a *graph.Adapter, x, dy []float64, g *grads) []float64 {
+	out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
+	kept, ratios := r.dropped(a, o.Module, x, in), r.ratios(o, a)
+	dz, more := make([]float64, len(dy)), make([]float64, len(dy))
+	for i, v := range dy {
+		dz[i], more[i] = ratios[i%out]*v, (ratios[i%out]-1)*v
+	}
+	g.input("x of the magnitude", 0, r.dropped(a, o.Module, matmulInput(more, r.param(o.Weight), in, out), in))
+	if g.wants(o.Weight) {
+		g.param("weight under the magnitude", o.Weight, matmulWeight(more, kept, in, out))
+	}
+	if g.wants(a.Magnitude) {
+		update := matmul(matmul(kept, r.param(a.A), in, a.Rank), r.param(a.B), a.Rank, out)
+		product := added(matmul(kept, r.param(o.Weight), in, out), scaled(update, a.Scaling()))
+		dm := make([]float64, out)
+		for i, v := range dy {
+			dm[i%out] += v * product[i] * ratios[i%out] / r.param(a.Magnitude)[i%out]
+		}
+		g.param("magnitude", a.Magnitude, dm)
+	}
+	return dz
 }
 
 // dropped is dropout(x), or x outside of training. x has one row a token, or one

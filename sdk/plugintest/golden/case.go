@@ -42,6 +42,7 @@ type Adapter struct {
 	Targets  []string
 	Bias     adapt.Bias
 	LoRABias bool `json:"lora_bias"`
+	DoRA     bool
 	Exclude  []string
 	Layers   []int
 	Ranks    map[string]int
@@ -107,7 +108,7 @@ func (c *Case) LoRA(g *graph.Graph) (adapt.LoRA, error) {
 	a := c.Adapter
 	return adapt.LoRA{
 		Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets, Exclude: a.Exclude, Layers: a.Layers,
-		Modules: a.Modules, Bias: a.Bias, LoRABias: a.LoRABias,
+		Modules: a.Modules, Bias: a.Bias, LoRABias: a.LoRABias, DoRA: a.DoRA,
 	}.Except(g, a.Ranks, a.Alphas)
 }
 

@@ -144,6 +144,7 @@ def save_adapter(model, folder):
 
 def saved_name(name):
     """The key under which PEFT, or a plain checkpoint, saves a parameter."""
+    name = name.replace("magnitude_vector.default.weight", "magnitude_vector")
     return name.replace(".modules_to_save.default", "").replace(".default", "")
 
 

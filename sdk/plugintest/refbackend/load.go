@@ -77,7 +77,26 @@ func (b *Backend) read(ctx context.Context, from *initial.Values, progress func(
 			progress(done, 4*from.Elements())
 		}
 	}
+	magnitudes(b.req.Graph, params)
 	return params, nil
+}
+
+// magnitudes are those of adapters that no checkpoint holds, B being zero.
+func magnitudes(g *graph.Graph, params [][]float64) {
+	for _, n := range g.Nodes {
+		l, ok := n.Op.(*graph.Linear)
+		if !ok || l.Adapter == nil || l.Adapter.Magnitude == graph.NoParam {
+			continue
+		}
+		in := g.Params[l.Weight].Shape[1]
+		for i := range params[l.Adapter.Magnitude] {
+			sum := 0.0
+			for _, w := range params[l.Weight][i*in : (i+1)*in] {
+				sum += w * w
+			}
+			params[l.Adapter.Magnitude][i] = float64(float32(math.Sqrt(sum)))
+		}
+	}
 }
 
 // fresh is a parameter that no checkpoint holds, drawn by the seed and its name alone.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/honeml/hone/sdk/config"
 	"github.com/honeml/hone/sdk/fault"
-	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
 	"github.com/honeml/hone/sdk/graph/live"
 	"github.com/honeml/hone/sdk/kernels"
@@ -84,11 +83,6 @@ func makePlan(req *kernels.BindRequest) (*diff.Schedule, *kernels.Plan, error) {
 
 // supported reports what the interpreter does not run.
 func supported(req *kernels.BindRequest) error {
-	for _, n := range req.Graph.Nodes {
-		if a := graph.AdapterOf(n.Op); a != nil && a.Magnitude != graph.NoParam {
-			return fault.New(fault.Unsupported, "node %q: adapters with a magnitude (DoRA) are not implemented", n.Name)
-		}
-	}
 	if t := req.Settings.WeightType; t != "" && t != "auto" && t != "float32" {
 		return fault.New(fault.Unsupported, "weights held as %s", t)
 	}

@@ -74,7 +74,7 @@ def adapter(rank=4, alpha=8, targets=None, peft_targets=None, **more):
     """An adapter in hone's terms and, under "peft", in PEFT's."""
     hone = {"rank": rank, "alpha": alpha, "targets": targets or ["auto"]}
     peft = {"r": rank, "lora_alpha": alpha, "target_modules": peft_targets or targets or "all-linear"}
-    for key, name in {"rslora": "use_rslora", "bias": "bias", "lora_bias": "lora_bias", "layers": "layers_to_transform"}.items():
+    for key, name in {"rslora": "use_rslora", "bias": "bias", "lora_bias": "lora_bias", "dora": "use_dora", "layers": "layers_to_transform"}.items():
         if key in more:
             hone[key] = peft[name] = more[key]
     peft |= more.get("peft", {})
@@ -111,6 +111,7 @@ CASES = {
                   "rank_pattern": {"layers.1.mlp.gate_proj": 7, "mlp.*": 2, "o_proj": 3},
                   "alpha_pattern": {"layers.0.self_attn.o_proj": 5, "self_attn.*": 3}, "modules_to_save": ["lm_head", "model.norm"]}),
     },
+    "dora": {"model": "llama-bias", "adapter": adapter(dora=True, targets=["q_proj", "o_proj", "up_proj"])},
     # One layer; embedding and head, which share their weights, are trained as one.
     "layers": {
         "model": "llama-wide", "adapter": adapter(
