@@ -68,11 +68,15 @@ type TokenRows struct {
 // A [rank, in], B [out, rank], b [out] or NoParam; s = Alpha/Rank, or
 // Alpha/√Rank with RSLoRA (Kalajdzievski, 2023). dropout multiplies an element
 // by 0 or 1/(1−Dropout), by the counters of package dropout, and is the identity
-// outside of training. With Magnitude m the update is DoRA (Liu et al., 2024), x' being dropout(x):
+// outside of training.
+//
+// With Magnitude m the update is DoRA (Liu et al., 2024), x' being dropout(x):
 //
 //	y += (n − 1) ∘ (x'·Wᵀ) + n ∘ s · (x'·Aᵀ)·Bᵀ;  n = m / ‖W + s·B·A‖
 //
-// with the norm of each row, through which no gradient goes. There is no b then.
+// with the norm of each row, through which no gradient goes. A row of W + s·B·A that
+// is all zeros has no direction: there n is 1 and m has no gradient, so that B can
+// give it one. There is neither b nor, in the linear, token rows then.
 //
 // That of an expert linear is one such update an expert, stacked as PEFT stacks
 // them: A [experts·rank, in], row e·rank + j being row j of expert e's; B

@@ -196,6 +196,9 @@ func (g *Graph) inferLinear(o *Linear, in []*Value) ([]output, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Rows != nil && o.Adapter != nil && o.Adapter.Magnitude != NoParam {
+		return nil, errors.New("has token rows beside a magnitude, whose norms would be of rows that are replaced")
+	}
 	out := same(d[0])
 	if o.Float32 {
 		out[0].typ = Float32

@@ -158,10 +158,10 @@ func (k *kernelsKit) randomFixtures(c *check) []*randomFixture {
 	rng := rand.New(rand.NewPCG(11, 12))
 	var out []*randomFixture
 	experts := slices.Contains(k.description.Ops, "expert_linear")
-	rows := slices.Contains(k.description.Adapters, kernels.TokenRows)
+	rows, dora := slices.Contains(k.description.Adapters, kernels.TokenRows), slices.Contains(k.description.Adapters, "dora")
 	for tries := 0; len(out) < k.options.Graphs && tries < 50*k.options.Graphs; tries++ {
 		g := graphtest.Random(rng, graphtest.Options{
-			Nodes: 12, Dense: !experts, TokenRows: rows && tries%2 == 1, DoRA: slices.Contains(k.description.Adapters, "dora"),
+			Nodes: 12, Dense: !experts, TokenRows: rows && tries%2 == 1, DoRA: dora && tries%4 > 1,
 		})
 		if !k.runs(g) {
 			continue

@@ -123,52 +123,54 @@ func (k *linearKernel) magnitudeGradient(c *call, a *graph.Adapter, x []float32)
 	k.e.release(u)
 	dm := k.e.gradient(a.Magnitude)
 	for i, norm := range k.e.rowNorms(k.op, a) {
-		dm[i] += sums[i] / norm
+		if norm > 0 { // else the sum is of zeros
+			dm[i] += sums[i] / norm
+		}
 	}
 }
 
-// ratios are m over the norms of the rows of W + s·B·A.
+// ratios are m over the norms of the rows of W + s·B·A, 1 for rows of zeros.
 func (k *linearKernel) ratios(a *graph.Adapter) []float32 {
-	ratios := make([]float32, k.out)
-	norms := k.e.rowNorms(k.op, a)
-	for i, m := range k.e.vector(a.Magnitude) {
-		ratios[i] = m / norms[i]
+	ratios, m := make([]float32, k.out), k.e.vector(a.Magnitude)
+	for i, norm := range k.e.rowNorms(k.op, a) {
+		ratios[i] = 1
+		if norm > 0 {
+			ratios[i] = m[i] / norm
+		}
 	}
 	return ratios
 }
 
-// rowNorms are the norms of the rows of W + s·B·A for the parameters as they are, from
-//
-//	‖W_i + s·B_i·A‖² = ‖W_i‖² + 2s·B_i·(A·W_iᵀ) + s²·B_i·(A·Aᵀ)·B_iᵀ
-//
-// which takes a product as large as one of the adapter for as many tokens as W has rows.
+// normRows is of how many rows norms are taken at once.
+const normRows = 256
+
+// rowNorms are the norms of the rows of W + s·B·A for the parameters as they are. They
+// are kept until these change: that takes a product as large as the adapter's own for
+// as many tokens as W has rows.
 func (e *Engine) rowNorms(o *graph.Linear, a *graph.Adapter) []float32 {
 	if norms := e.norms[o]; norms != nil {
 		return norms
 	}
-	w, r, s := e.weight(o.Weight), a.Rank, a.Scaling()
-	across, among := make([]float32, r*w.rows), make([]float32, r*r)
-	down, up := e.vector(a.A), e.vector(a.B)
-	e.matmulTransposed(across, down, w, r, false)
-	e.matmulTransposed(among, down, e.weight(a.A), r, false)
+	w, up, s := e.weight(o.Weight), e.vector(a.B), a.Scaling()
 	norms := make([]float32, w.rows)
-	e.eachRow(w.rows, func(from, to int) {
-		row := make([]float32, w.cols)
-		for i := from; i < to; i++ {
-			w.row(i, row)
-			sum := 0.0
-			for _, v := range row {
-				sum += float64(v) * float64(v)
-			}
-			for j, b := range up[i*r : (i+1)*r] {
-				sum += 2 * s * float64(b) * float64(across[j*w.rows+i])
-				for l, other := range up[i*r : (i+1)*r] {
-					sum += s * s * float64(b) * float64(other) * float64(among[j*r+l])
+	update := e.scratch(min(normRows, w.rows) * w.cols)
+	defer e.release(update)
+	for first := 0; first < w.rows; first += normRows {
+		n := min(normRows, w.rows-first)
+		e.matmul(update[:n*w.cols], up[first*a.Rank:(first+n)*a.Rank], e.weight(a.A), n, false)
+		e.eachRow(n, func(from, to int) {
+			row := make([]float32, w.cols)
+			for i := from; i < to; i++ {
+				w.row(first+i, row)
+				sum := 0.0
+				for j, v := range row {
+					v := float64(v) + s*float64(update[i*w.cols+j])
+					sum += v * v
 				}
+				norms[first+i] = float32(math.Sqrt(sum))
 			}
-			norms[i] = float32(math.Sqrt(max(0, sum)))
-		}
-	})
+		})
+	}
 	if e.norms == nil {
 		e.norms = map[*graph.Linear][]float32{}
 	}
@@ -176,7 +178,7 @@ func (e *Engine) rowNorms(o *graph.Linear, a *graph.Adapter) []float32 {
 	return norms
 }
 
-// magnitudes begin as the norms of the rows.
+// magnitudes begins with the norms of the rows where no checkpoint gives others.
 func (e *Engine) magnitudes() {
 	for _, n := range e.g.Nodes {
 		if o, ok := n.Op.(*graph.Linear); ok && o.Adapter != nil && o.Adapter.Magnitude != graph.NoParam {

@@ -82,6 +82,8 @@ func (l LoRA) checkExperts(g *graph.Graph, targets []int) error {
 		o, ok := g.Nodes[i].Op.(*graph.ExpertLinear)
 		switch {
 		case !ok:
+		case l.DoRA:
+			return fmt.Errorf("adapter: %s: DoRA is not for experts; leave it off, or them out of the targets", o.Module)
 		case l.LoRABias:
 			return fmt.Errorf("adapter: %s: lora_bias is not for experts; leave it off, or them out of the targets", o.Module)
 		case l.Bias == BiasAll && o.Bias != graph.NoParam:

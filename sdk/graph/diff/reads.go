@@ -64,9 +64,10 @@ func reads(n *graph.Node, step *Step, active *graph.Adapter) []graph.ValueID {
 	return out
 }
 
-// adapterNeedsInput: dA = (dY·B)ᵀ·x and dB = dYᵀ·(x·Aᵀ) both take x.
+// adapterNeedsInput: dA = (dY·B)ᵀ·x, dB = dYᵀ·(x·Aᵀ) and DoRA's dm, by x·(W + s·B·A)ᵀ,
+// all take x.
 func adapterNeedsInput(a *graph.Adapter, trains func(graph.ParamID) bool) bool {
-	return a != nil && (trains(a.A) || trains(a.B) || a.Magnitude != graph.NoParam)
+	return a != nil && (trains(a.A) || trains(a.B) || trains(a.Magnitude))
 }
 
 // mapReads lists the inputs of a map that its derivatives use.

@@ -25,7 +25,7 @@ type Options struct {
 	Frozen bool
 	// TokenRows lets adapters have rows of their own in embeddings and linears.
 	TokenRows bool
-	// DoRA has every other adapter be one.
+	// DoRA has the adapters without a bias of B be DoRA's, and none of them on experts.
 	DoRA bool
 }
 
@@ -79,12 +79,7 @@ func (c *Case) train(rng *rand.Rand, dora bool) {
 		c.Graph = adapt.Full(c.Graph)
 	}
 	if kind != 0 {
-		l := randomLoRA(rng, c.Graph)
-		l.DoRA = dora && !l.LoRABias && !slices.ContainsFunc(c.Graph.Nodes, func(n *graph.Node) bool {
-			_, experts := n.Op.(*graph.ExpertLinear)
-			return experts
-		})
-		c.Graph = must(adapt.Apply(c.Graph, l))
+		c.Graph = must(adapt.Apply(c.Graph, randomLoRA(rng, c.Graph, dora)))
 		c.Adapter = adapt.DefaultName
 	}
 	if kind >= 4 { // some of the model's own
@@ -141,7 +136,7 @@ func (c *Case) rows(rng *rand.Rand) {
 	c.Graph = must(g, g.Validate())
 }
 
-func randomLoRA(rng *rand.Rand, g *graph.Graph) adapt.LoRA {
+func randomLoRA(rng *rand.Rand, g *graph.Graph, dora bool) adapt.LoRA {
 	l := adapt.LoRA{
 		Rank: 1 + rng.IntN(4), Alpha: 0.5 + 3*rng.Float64(), RSLoRA: rng.IntN(2) == 0, LoRABias: rng.IntN(2) == 0,
 		Bias: []adapt.Bias{adapt.BiasNone, adapt.BiasAll, adapt.BiasLoRAOnly}[rng.IntN(3)],
@@ -152,7 +147,8 @@ func randomLoRA(rng *rand.Rand, g *graph.Graph) adapt.LoRA {
 	if rng.IntN(2) == 0 {
 		l.LoRABias, l.Bias = false, adapt.BiasNone
 	}
-	experts := !l.LoRABias && l.Bias != adapt.BiasAll // which experts do not take
+	l.DoRA = dora && !l.LoRABias
+	experts := !l.LoRABias && !l.DoRA && l.Bias != adapt.BiasAll // which experts do not take
 	for _, n := range g.Nodes {
 		switch o := n.Op.(type) {
 		case *graph.Linear:

@@ -78,7 +78,8 @@ func scaled(x []float64, factor float64) []float64 {
 	return y
 }
 
-// linear is x·Wᵀ + b, and s·((dropout(x)·Aᵀ)·Bᵀ + bias of B) with its adapter.
+// linear is x·Wᵀ + b, and with its adapter s·((dropout(x)·Aᵀ)·Bᵀ + bias of B) or what
+// DoRA adds.
 func (r *Run) linear(o *graph.Linear, x []float64) []float64 {
 	out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
 	y := matmul(x, r.table(o.Weight, diff.ActiveRows(o, r.o.Adapter)), in, out)
@@ -133,26 +134,34 @@ func (r *Run) linearBackward(o *graph.Linear, x, dy []float64, g *grads) {
 	g.param("bias of B", a.Bias, columnSums(s, out))
 }
 
-// ratios are DoRA's n = m/‖W + s·B·A‖ for each row.
-func (r *Run) ratios(o *graph.Linear, a *graph.Adapter) []float64 {
-	norms := r.norms[o]
-	if norms == nil {
-		out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
-		w := added(r.param(o.Weight), scaled(matmulInput(r.param(a.B), r.param(a.A), in, a.Rank), a.Scaling()))
-		norms = make([]float64, out)
-		for i := range norms {
-			for _, v := range w[i*in : (i+1)*in] {
-				norms[i] += v * v
-			}
-			norms[i] = math.Sqrt(norms[i])
-		}
-		if r.norms != nil {
-			r.norms[o] = norms
-		}
+// rowNorms are the ‖W + s·B·A‖ of each row.
+func (r *Run) rowNorms(o *graph.Linear, a *graph.Adapter) []float64 {
+	if norms := r.norms[o]; norms != nil {
+		return norms
 	}
-	ratios := make([]float64, len(norms))
-	for i, m := range r.param(a.Magnitude) {
-		ratios[i] = m / norms[i]
+	out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
+	w := added(r.param(o.Weight), scaled(matmulInput(r.param(a.B), r.param(a.A), in, a.Rank), a.Scaling()))
+	norms := make([]float64, out)
+	for i := range norms {
+		for _, v := range w[i*in : (i+1)*in] {
+			norms[i] += v * v
+		}
+		norms[i] = math.Sqrt(norms[i])
+	}
+	if r.norms != nil {
+		r.norms[o] = norms
+	}
+	return norms
+}
+
+// ratios are DoRA's n = m/‖W + s·B·A‖ for each row, 1 for rows of zeros.
+func (r *Run) ratios(o *graph.Linear, a *graph.Adapter) []float64 {
+	ratios := make([]float64, r.shape(o.Weight)[0])
+	for i, norm := range r.rowNorms(o, a) {
+		ratios[i] = 1
+		if norm > 0 {
+			ratios[i] = r.param(a.Magnitude)[i] / norm
+		}
 	}
 	return ratios
 }
@@ -160,7 +169,7 @@ func (r *Run) ratios(o *graph.Linear, a *graph.Adapter) []float64 {
 // doraBackward gives what DoRA adds to the gradients of a linear, norms taken as
 // constants, and returns n∘dY, the gradient of a plain adapter in its place:
 //
-//	dX += dropout(((n − 1)∘dY)·W);  dW += ((n − 1)∘dY)ᵀ·x';  dm = Σ dY∘(x'·(W + s·B·A)ᵀ)·n/m
+//	dX += dropout(((n − 1)∘dY)·W);  dW += ((n − 1)∘dY)ᵀ·x';  dm = Σ dY∘(x'·(W + s·B·A)ᵀ) / ‖W + s·B·A‖
 func (r *Run) doraBackward(o *graph.Linear, a *graph.Adapter, x, dy []float64, g *grads) []float64 {
 	out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
 	kept, ratios := r.dropped(a, o.Module, x, in), r.ratios(o, a)
@@ -175,9 +184,14 @@ func (r *Run) doraBackward(o *graph.Linear, a *graph.Adapter, x, dy []float64, g
 	if g.wants(a.Magnitude) {
 		update := matmul(matmul(kept, r.param(a.A), in, a.Rank), r.param(a.B), a.Rank, out)
 		product := added(matmul(kept, r.param(o.Weight), in, out), scaled(update, a.Scaling()))
-		dm := make([]float64, out)
 		for i, v := range dy {
-			dm[i%out] += v * product[i] * ratios[i%out] / r.param(a.Magnitude)[i%out]
+			product[i] *= v
+		}
+		dm := columnSums(product, out)
+		for i, norm := range r.rowNorms(o, a) {
+			if norm > 0 { // else the product is zero, too
+				dm[i] /= norm
+			}
 		}
 		g.param("magnitude", a.Magnitude, dm)
 	}
