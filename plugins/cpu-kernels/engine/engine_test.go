@@ -102,6 +102,27 @@ func values(g *graph.Graph, seed uint64) [][]float32 {
 	return out
 }
 
+// zeros has every third magnitude be zero, and every fourth row of W and of B.
+func zeros(g *graph.Graph, params [][]float32) {
+	for _, n := range g.Nodes {
+		l, ok := n.Op.(*graph.Linear)
+		if !ok || l.Adapter == nil {
+			continue
+		}
+		for i := range params[l.Adapter.Magnitude] {
+			if i%3 == 0 {
+				params[l.Adapter.Magnitude][i] = 0
+			}
+			if i%4 == 1 {
+				for _, id := range []graph.ParamID{l.Weight, l.Adapter.B} {
+					width := g.Params[id].Shape[1]
+					clear(params[id][i*width : (i+1)*width])
+				}
+			}
+		}
+	}
+}
+
 func batch(lengths ...int) *graph.Batch {
 	r := rand.New(rand.NewPCG(1, 2))
 	b := &graph.Batch{}
@@ -168,6 +189,14 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	magnitudes, err := adapt.Apply(plain, adapt.LoRA{Rank: 3, Alpha: 5, RSLoRA: true, DoRA: true, Dropout: 0.2, Targets: []string{"auto", "head"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sparse, err := adapt.Apply(plain, adapt.LoRA{Rank: 2, Alpha: 4, DoRA: true, Bias: adapt.BiasLoRAOnly, Targets: []string{"auto"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	experts, err := adapt.Apply(plain, adapt.LoRA{Rank: 3, Alpha: 5, Dropout: 0.2, Targets: []string{"auto", "experts*"}})
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +210,9 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 		{"full", adapt.Full(plain), "", RecomputeNone},
 		{"full, recomputed", adapt.Full(plain), "", RecomputeLayers},
 		{"adapters", adapted, adapt.DefaultName, RecomputeNone},
+		{"DoRA", magnitudes, adapt.DefaultName, RecomputeNone},
+		{"DoRA, recomputed", magnitudes, adapt.DefaultName, RecomputeLayers},
+		{"DoRA with zeros", sparse, adapt.DefaultName, RecomputeNone},
 		{"experts", experts, adapt.DefaultName, RecomputeNone},
 		{"experts, recomputed", experts, adapt.DefaultName, RecomputeLayers},
 		{"head alone", headOnly, adapt.DefaultName, RecomputeNone},
@@ -188,6 +220,9 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			params := values(test.g, 3)
+			if test.g == sparse {
+				zeros(test.g, params)
+			}
 			req := &kernels.BindRequest{
 				Graph:    test.g,
 				Settings: kernels.Settings{Adapter: test.adapter, Seed: 42, MaxLength: 16, Optimizer: kernels.Optimizer{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}},
@@ -243,14 +278,14 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := distance(logProbs, score.LogProbs()); d > 1e-5*norm(score.LogProbs()) {
+			if d := distance(logProbs, score.LogProbs()); !(d <= 1e-5*norm(score.LogProbs())) {
 				t.Errorf("log-probabilities differ by %.2g", d)
 			}
 			r, err := e.Step(context.Background(), &kernels.Step{Number: 1, LearningRate: 1e-3, Objective: kernels.CrossEntropy, Batches: batches})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := math.Abs(r.Loss-wantLoss) / wantLoss; d > 1e-5 {
+			if d := math.Abs(r.Loss-wantLoss) / wantLoss; !(d <= 1e-5) {
 				t.Errorf("loss %v, want %v", r.Loss, wantLoss)
 			}
 			if r.Weight != weight {
@@ -259,9 +294,51 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 			for _, p := range test.g.Trainable() {
 				// Some gradients are zero but for rounding: a bias of keys shifts all
 				// scores of a row alike.
-				if d := distance(e.grads[p.ID], want[p.ID]); d > 1e-4*norm(want[p.ID])+1e-6*wantLoss {
+				if d := distance(e.grads[p.ID], want[p.ID]); !(d <= 1e-4*norm(want[p.ID])+1e-6*wantLoss) {
 					t.Errorf("gradient of %s, of norm %.3g, differs by %.2g", p.Name, norm(want[p.ID]), d)
 				}
+			}
+		})
+	}
+}
+
+// TestScratchIsPlanned: a step of linears with adapters takes no more scratch memory than
+// the plan says.
+func TestScratchIsPlanned(t *testing.T) {
+	for name, l := range map[string]adapt.LoRA{
+		"plain": {}, "dropout": {Dropout: 0.1}, "DoRA": {DoRA: true}, "DoRA with dropout": {DoRA: true, Dropout: 0.1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := graph.New("Wide")
+			x := b.Embed("embed.weight", 23, 64)
+			x = b.Linear(b.Linear(x, "up", 512, graph.RoleMLPUp), "down", 64, graph.RoleMLPDown)
+			b.Logits(b.Linear(x, "head", 23, graph.RoleHead))
+			g, err := b.Graph()
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Rank, l.Alpha, l.Targets = 3, 5, []string{adapt.Auto}
+			if g, err = adapt.Apply(g, l); err != nil {
+				t.Fatal(err)
+			}
+			e, err := Bind(&kernels.BindRequest{
+				Graph: g, Phases: kernels.Phases{Train: true},
+				Settings: kernels.Settings{Adapter: adapt.DefaultName, Seed: 42, MaxLength: 64, TokensPerStep: 64, Optimizer: kernels.Optimizer{Epsilon: 1e-8}},
+			}, Options{}, workers.New(2))
+			if err != nil {
+				t.Fatal(err)
+			}
+			load(t, e, values(g, 3))
+			step := &kernels.Step{Number: 1, LearningRate: 1e-3, Objective: kernels.CrossEntropy, Batches: []*graph.Batch{batch(64)}}
+			if _, err := e.Step(context.Background(), step); err != nil {
+				t.Fatal(err)
+			}
+			taken := 4 * e.normFloats()
+			for _, s := range e.free {
+				taken += 4 * int64(cap(s))
+			}
+			if taken > e.layout.scratchBytes {
+				t.Errorf("%d bytes of scratch memory were taken, %d planned", taken, e.layout.scratchBytes)
 			}
 		})
 	}

@@ -32,6 +32,12 @@ type kernel interface {
 	backward(c *call)
 }
 
+// A scratcher is a kernel whose scratch memory the plan counts.
+type scratcher interface {
+	// scratchFloats is what a micro-batch of that many tokens takes.
+	scratchFloats(tokens int) int64
+}
+
 // newKernel is the kernel of node n. step is its backward step in the training
 // schedule, nil if it has none.
 func (e *Engine) newKernel(n *graph.Node, step *diff.Step) (kernel, error) {

@@ -186,3 +186,14 @@ func (e *Engine) magnitudes() {
 		}
 	}
 }
+
+// normFloats is how many norms are kept.
+func (e *Engine) normFloats() int64 {
+	kept := int64(0)
+	for _, n := range e.g.Nodes {
+		if a := graph.AdapterOf(n.Op); a != nil && a.Magnitude != graph.NoParam {
+			kept += int64(e.g.Params[a.Magnitude].Elements())
+		}
+	}
+	return kept
+}

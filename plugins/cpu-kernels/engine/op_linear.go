@@ -190,6 +190,30 @@ func (k *linearKernel) adapterBackward(c *call, a *graph.Adapter, dy []float32) 
 	}
 }
 
+// scratchFloats is the scratch memory of the adapter: x·Aᵀ and, with dropout, what it
+// multiplies. DoRA takes a row of outputs, dZ or the product that the magnitude's gradient
+// asks for, with dropout another of each, and a block of rows of W + s·B·A.
+func (k *linearKernel) scratchFloats(tokens int) int64 {
+	a := k.op.Adapter
+	if a == nil {
+		return 0
+	}
+	width, drops, more := a.Rank, k.e.phases.Train && a.Dropout > 0, 0
+	if drops {
+		width += k.in
+	}
+	if a.Magnitude != graph.NoParam {
+		more = min(normRows, k.out) * k.in
+		if k.e.phases.Train {
+			width += k.out
+		}
+		if drops {
+			width += k.out + k.in
+		}
+	}
+	return int64(tokens)*int64(width) + int64(more)
+}
+
 // addToRows adds factor times a row to each row of y.
 func (e *Engine) addToRows(y, row []float32, factor float32) {
 	w := len(row)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
@@ -171,7 +172,7 @@ func (e *Engine) account(kernelOf []kernel) {
 		trained, optimizer = 0, 0
 	}
 	e.layout.cacheTokens = e.phases.GenerateSequences * e.phases.GenerateLength
-	e.layout.scratchBytes = max(e.scratchEstimate(), 4*e.expertScratch(kernelOf))
+	e.layout.scratchBytes = e.scratchEstimate() + 4*(e.nodeScratch(kernelOf)+e.normFloats())
 	e.layout.flops = facts.FLOPsPerToken(e.g, e.phases, e.settings.MaxLength)
 	e.layout.memory = []kernels.MemoryItem{
 		{Category: "weights", Bytes: weights}, {Category: "adapters", Bytes: adapters},
@@ -185,12 +186,18 @@ func (e *Engine) totalBytes() int64 {
 	return (&kernels.Plan{Memory: e.layout.memory}).TotalBytes()
 }
 
-// expertScratch is the scratch memory of the largest expert linear, in float32s.
-func (e *Engine) expertScratch(kernelOf []kernel) int64 {
+// nodeScratch is the scratch memory of the node that says it takes the most, in
+// float32s. It stands beside the head's: what is released is kept for the next call.
+func (e *Engine) nodeScratch(kernelOf []kernel) int64 {
 	most := int64(0)
-	for _, k := range kernelOf {
-		if experts, ok := k.(*expertKernel); ok {
-			most = max(most, experts.scratchFloats(e.layout.tokens))
+	for i, k := range kernelOf {
+		s, ok := k.(scratcher)
+		switch {
+		case !ok:
+		case e.head != nil && slices.Contains(e.head.Nodes, i):
+			most = max(most, s.scratchFloats(e.head.rowsAtATime()))
+		default:
+			most = max(most, s.scratchFloats(e.layout.tokens))
 		}
 	}
 	return most
