@@ -288,6 +288,16 @@ func brokenBackends() map[string]func() *broken {
 		"kernels/fresh-adapter": func() *broken {
 			return &broken{request: func(r *kernels.BindRequest) { r.Settings.Seed = 1 }} // deaf to the seed
 		},
+		"kernels/fresh-dora": func() *broken { // magnitudes begin at zero
+			return &broken{request: func(r *kernels.BindRequest) {
+				r.Graph = r.Graph.Clone()
+				for _, p := range r.Graph.Params {
+					if p.Init == graph.InitRowNorms {
+						p.Init = graph.InitZeros
+					}
+				}
+			}}
+		},
 		"kernels/read-tensor": func() *broken {
 			return &broken{load: func(r *kernels.LoadRequest) *kernels.LoadRequest { // forgets the adapter
 				return &kernels.LoadRequest{Checkpoint: r.Checkpoint}

@@ -83,6 +83,7 @@ type trained struct {
 	full    bool // all of the model's own
 	dropout float64
 	bias    bool // a bias in the adapter
+	dora    bool
 }
 
 // newFixture writes the kit's model into dir.
@@ -97,7 +98,7 @@ func newFixture(dir string, what trained) (*fixture, error) {
 	} else {
 		f.adapter = adapt.DefaultName
 		f.graph, err = adapt.Apply(g, adapt.LoRA{
-			Rank: 8, Alpha: 16, Dropout: what.dropout, Targets: []string{adapt.Auto}, LoRABias: what.bias,
+			Rank: 8, Alpha: 16, Dropout: what.dropout, Targets: []string{adapt.Auto}, LoRABias: what.bias, DoRA: what.dora,
 		})
 		if err != nil {
 			return nil, err
@@ -114,7 +115,7 @@ func newFixture(dir string, what trained) (*fixture, error) {
 func randomValues(rng *rand.Rand, p *graph.Param) []float64 {
 	mean, deviation := 0.0, 0.1
 	switch {
-	case p.Role == graph.RoleNorm:
+	case p.Role == graph.RoleNorm || p.Init == graph.InitRowNorms:
 		mean = 1
 	case p.Role == graph.RoleEmbed:
 		deviation = 1

@@ -72,7 +72,7 @@ type kernelsKit struct {
 	dir         string
 	remove      func()
 
-	lora, dropout, full *fixture
+	lora, dropout, full, dora *fixture // dora: nil unless the plugin trains it
 }
 
 func openKernelsKit(ctx context.Context, begin Start[kernels.Backend], o KernelsOptions) (*kernelsKit, error) {
@@ -134,7 +134,11 @@ func (k *kernelsKit) prepare(ctx context.Context) error {
 		}
 	}
 	k.close = closenessOf(k.precision)
-	for into, what := range map[**fixture]trained{&k.lora: {}, &k.dropout: {dropout: 0.3}, &k.full: {full: true}} {
+	fixtures := map[**fixture]trained{&k.lora: {}, &k.dropout: {dropout: 0.3}, &k.full: {full: true}}
+	if slices.Contains(k.description.Adapters, "dora") {
+		fixtures[&k.dora] = trained{dropout: 0.3, dora: true}
+	}
+	for into, what := range fixtures {
 		if *into, err = newFixture(k.dir, what); err != nil {
 			return err
 		}

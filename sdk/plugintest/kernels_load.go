@@ -18,6 +18,7 @@ func kernelsLoadRules() []rule[*kernelsKit] {
 		{"kernels/bad-weights-named", "a tensor that is missing or of another shape is refused as bad weights, which name it", kernelsBadWeights},
 		{"kernels/bad-adapter-named", "so is one of an adapter to start from", kernelsBadAdapter},
 		{"kernels/fresh-adapter", "a fresh adapter changes nothing yet: B is zero, A drawn by the seed within PEFT's bounds", kernelsFreshAdapter},
+		{"kernels/fresh-dora", "nor does a fresh one with DoRA: its magnitudes are the norms of the model's rows", kernelsFreshDoRA},
 		{"kernels/random-weights", "random weights are those of package initial, by their seed; with a checkpoint beside them they are refused as bad input", kernelsRandom},
 		{"kernels/read-tensor", "ReadTensor gives what was loaded, and refuses what is not trained", kernelsReadTensor},
 	}
@@ -143,6 +144,32 @@ func kernelsFreshAdapter(c *check, k *kernelsKit) {
 	if other := k.openFresh(c, 2).readAll(kernels.TensorValue); reflect.DeepEqual(other, values) {
 		c.fail("another seed draws the same adapter")
 	}
+}
+
+func kernelsFreshDoRA(c *check, k *kernelsKit) {
+	k.needAdapters(c, "dora")
+	f := *k.dora
+	f.peft = ""
+	s := k.open(c, &f, nil)
+	values := s.readAll(kernels.TensorValue)
+	for _, n := range f.graph.Nodes {
+		l, ok := n.Op.(*graph.Linear)
+		if !ok || l.Adapter == nil {
+			continue
+		}
+		magnitude, in := f.graph.Params[l.Adapter.Magnitude], f.graph.Params[l.Weight].Shape[1]
+		for i, got := range values[magnitude.Name] {
+			sum := 0.0
+			for _, w := range f.values[l.Weight][i*in : (i+1)*in] {
+				sum += w * w
+			}
+			if want := math.Sqrt(sum); !(math.Abs(float64(got)-want) <= 1e-2*want) { // weights may be held rounded
+				c.fail("element %d of %q is %.4g, its row has the norm %.4g", i, magnitude.Name, got, want)
+			}
+		}
+	}
+	batch := pack(newDocuments(1, 12)...)
+	c.logProbsNear(s.score(s.train, batch)[0], s.score("", batch)[0], k.close.logProb, "with the adapter on, the log-probability")
 }
 
 func kernelsReadTensor(c *check, k *kernelsKit) {

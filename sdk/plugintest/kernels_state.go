@@ -118,8 +118,8 @@ func kernelsSaveWeights(c *check, k *kernelsKit) {
 }
 
 func kernelsRestore(c *check, k *kernelsKit) {
-	for _, f := range []*fixture{k.dropout, k.full} {
-		if f == k.full && !slices.Contains(k.description.Adapters, "full") {
+	for _, f := range []*fixture{k.dropout, k.full, k.dora} {
+		if f == nil || f == k.full && !slices.Contains(k.description.Adapters, "full") {
 			continue
 		}
 		all := steps(5)

@@ -178,11 +178,15 @@ func (e *Engine) rowNorms(o *graph.Linear, a *graph.Adapter) []float32 {
 	return norms
 }
 
-// magnitudes begins with the norms of the rows where no checkpoint gives others.
+// magnitudes gives those that no checkpoint holds their first values, the norms of rows.
 func (e *Engine) magnitudes() {
 	for _, n := range e.g.Nodes {
-		if o, ok := n.Op.(*graph.Linear); ok && o.Adapter != nil && o.Adapter.Magnitude != graph.NoParam {
-			copy(e.vector(o.Adapter.Magnitude), e.rowNorms(o, o.Adapter))
+		o, ok := n.Op.(*graph.Linear)
+		if !ok || o.Adapter == nil || o.Adapter.Magnitude == graph.NoParam {
+			continue
+		}
+		if m := o.Adapter.Magnitude; e.g.Params[m].Init == graph.InitRowNorms {
+			copy(e.vector(m), e.rowNorms(o, o.Adapter))
 		}
 	}
 }

@@ -81,11 +81,12 @@ func (b *Backend) read(ctx context.Context, from *initial.Values, progress func(
 	return params, nil
 }
 
-// magnitudes are those of adapters that no checkpoint holds, B being zero.
+// magnitudes gives those that no checkpoint holds their first values: B is zero, and
+// their rows are the model's own.
 func magnitudes(g *graph.Graph, params [][]float64) {
 	for _, n := range g.Nodes {
 		l, ok := n.Op.(*graph.Linear)
-		if !ok || l.Adapter == nil || l.Adapter.Magnitude == graph.NoParam {
+		if !ok || l.Adapter == nil || l.Adapter.Magnitude == graph.NoParam || g.Params[l.Adapter.Magnitude].Init != graph.InitRowNorms {
 			continue
 		}
 		in := g.Params[l.Weight].Shape[1]
