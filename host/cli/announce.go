@@ -50,6 +50,9 @@ func (s *session) modelLine() string {
 		if len(d.LayersToTransform) > 0 {
 			line += " of layers " + strings.Trim(fmt.Sprint(d.LayersToTransform), "[]")
 		}
+		if s.run.Adapter.DoRA {
+			line += ", with DoRA"
+		}
 		if len(d.ModulesToSave) > 0 {
 			line += ", in full " + strings.Join(d.ModulesToSave, " ")
 		}

@@ -285,7 +285,7 @@ func (s *session) capable() error {
 		lack(d.Adapters, "lora_bias", "%s")
 	}
 	if s.run.Adapter.DoRA {
-		lack(d.Adapters, "dora", "the adapter %q (adapter.dora)")
+		lack(d.Adapters, "dora", "the adapter %q (adapter.dora): leave it off, or name cpu in a kernels block")
 	}
 	if len(s.run.Adapter.AlsoTrain) > 0 {
 		lack(d.Adapters, "full", "training of parameters of the model (adapter.also_train, %q)")

@@ -42,6 +42,8 @@ func TestExistingAdapters(t *testing.T) {
 		{"another kind", `{"peft_type": "IA3", "target_modules": ["q"]}`, ``, `peft_type is "IA3"`},
 		{"DoRA", `{"target_modules": ["q"], "use_dora": true}`, `dora = true`, ""},
 		{"DoRA and a bias", `{"target_modules": ["q"], "use_dora": true, "lora_bias": true}`, ``, "DoRA has no bias"},
+		{"DoRA that the file does not name", `{"target_modules": ["q"]}`, `dora = true`, "has dora = false"},
+		{"DoRA that the run does not want", `{"target_modules": ["q"], "use_dora": true}`, `dora = false`, "has dora = true"},
 		{"ranks of their own", `{"target_modules": ["q"], "rank_pattern": {"q": 3}}`, `ranks = { q = 3 }`, ""},
 		{"other ranks of their own", `{"target_modules": ["q"], "rank_pattern": {"q": 3}}`, `ranks = { q = 4 }`, `has ranks = {"q":3}`},
 		{"an alpha of its own beyond reason", `{"target_modules": ["q"], "alpha_pattern": {"q": 2e6}}`, ``, `its alphas of "q" must be at most 1000000`},

@@ -25,6 +25,9 @@ func (l *loader) readAdapter(r *Run, b *decodedBlock) {
 		l.readFrom(b)
 	}
 	l.fill(b, &r.Adapter)
+	if r.Adapter.DoRA && r.Adapter.LoRABias && b.sound("lora_bias") {
+		l.refuse(l.at(b, "lora_bias"), "Contradiction", "DoRA has no bias in the second matrix, and neither has PEFT's. Leave out dora or lora_bias.")
+	}
 	if !b.Given["alpha"] && b.Values["alpha"] == nil {
 		r.Adapter.Alpha = alphaFor(r.Adapter.Rank)
 		for name, rank := range r.Adapter.Ranks {

@@ -97,8 +97,8 @@ type AdapterConfig struct {
 	AlsoTrain []string           `json:"also_train,omitempty" config:"also_train"` // modules, in full
 	Dropout   float64            `json:"dropout" config:"dropout"`
 	RSLoRA    bool               `json:"rslora" config:"rslora"`
+	DoRA      bool               `json:"dora" config:"dora"`
 	Bias      string             `json:"bias" config:"bias"` // none, all, lora_only
-	DoRA      bool               `json:"dora,omitempty" config:"dora"`
 	LoRABias  bool               `json:"lora_bias" config:"lora_bias"`
 	From      string             `json:"from" config:"from"` // folder of a PEFT adapter to start from
 }

@@ -230,8 +230,8 @@ func loraAttributes() []attributeSpec {
 		},
 		{
 			Attribute: or(attr("dora", config.Of(config.Bool),
-				"Trained lengths of the rows of adapted weights, apart from their directions (DoRA; Liu et al., 2024). Not together with lora_bias."), false),
-			Why: "it costs a third of the speed, and not every reader of adapters knows it", Resume: RuleFixed,
+				"A trained length for each row of the adapted weights, apart from its direction, which the matrices change (DoRA; Liu et al., 2024). It is not for experts, and not together with lora_bias."), false),
+			Why: "it makes steps slower, and not every reader of adapters knows it", Resume: RuleFixed,
 		},
 		{
 			Attribute: oneOf(attr("bias", config.Of(config.String), "Which biases of the model are trained, too: \"lora_only\" means those of linears that have an adapter."),

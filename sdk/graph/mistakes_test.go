@@ -96,6 +96,16 @@ func mistakes() []mistake {
 		{"adapter with a bias of another width", func(t *testing.T, g *graph.Graph) {
 			op[*graph.Linear](t, g, "model.layers.0.attn.q").Adapter.Bias = param(t, g, "norm.weight")
 		}, `has the parameter "norm.weight", which belongs to ""`},
+		{"adapter with a magnitude and a bias", func(t *testing.T, g *graph.Graph) { magnitude(t, g, "model.layers.0.attn.q", 8) }, `its adapter has a magnitude and a bias`},
+		{"adapter with a magnitude of another width", func(t *testing.T, g *graph.Graph) {
+			magnitude(t, g, "model.layers.0.attn.q", 7).Bias = graph.NoParam
+		}, `magnitude "magnitude" has shape [7], want [8]`},
+		{"token rows beside a magnitude", func(t *testing.T, g *graph.Graph) {
+			magnitude(t, g, "model.layers.0.attn.q", 8).Bias = graph.NoParam
+			rows := &graph.Param{ID: graph.ParamID(len(g.Params)), Name: "rows", Shape: []int{1, 8}, Role: "x", Init: graph.InitZeros, Adapter: "default"}
+			g.Params = append(g.Params, rows)
+			op[*graph.Linear](t, g, "model.layers.0.attn.q").Rows = &graph.TokenRows{Adapter: "default", IDs: []int{3}, Values: rows.ID}
+		}, `node 2 "model.layers.0.attn.q" (linear): has token rows beside a magnitude`},
 		{"adapter with a parameter of another", func(t *testing.T, g *graph.Graph) {
 			g.Params[op[*graph.Linear](t, g, "model.layers.0.attn.q").Adapter.A].Adapter = "other"
 		}, `its adapter "default" has the parameter "base_model.model.model.layers.0.attn.q.lora_A.weight", which belongs to "other"`},
@@ -261,4 +271,14 @@ func mistakes() []mistake {
 		{"combine of indices", func(t *testing.T, g *graph.Graph) { node(t, g, "model.layers.1.combine").Inputs[0] = 16 }, `input is [T 2] i32`},
 		{"combine by other weights", func(t *testing.T, g *graph.Graph) { node(t, g, "model.layers.1.combine").Inputs[1] = 15 }, `weights are [T 4] f32 for 2 slots a token`},
 	}
+}
+
+// magnitude gives the adapter of a linear a magnitude of that width.
+func magnitude(t *testing.T, g *graph.Graph, name string, width int) *graph.Adapter {
+	t.Helper()
+	a := op[*graph.Linear](t, g, name).Adapter
+	p := &graph.Param{ID: graph.ParamID(len(g.Params)), Name: "magnitude", Shape: []int{width}, Role: graph.RoleLoRA, Init: graph.InitRowNorms, Adapter: a.Name}
+	g.Params = append(g.Params, p)
+	a.Magnitude = p.ID
+	return a
 }

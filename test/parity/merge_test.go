@@ -15,7 +15,7 @@ import (
 // weights of norms for each head, convolutions, a part of a model that reads images too, experts one by one
 // and transposed.
 var mergedCases = []string{
-	"llama", "rslora", "targets", "patterns", "layers", "dora", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied", "phi4", "gemma3", "cohere", "lfm2",
+	"llama", "rslora", "targets", "patterns", "layers", "dora", "dora-patterns", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied", "phi4", "gemma3", "cohere", "lfm2",
 	"gemma3-images",
 	"qwen3moe-mixed", "mixtral", "gpt-oss", "deepseek",
 }
@@ -57,7 +57,7 @@ func TestMerged(t *testing.T) {
 }
 
 // TestMergedInPython: it does so in transformers too, which finds every weight
-// that it looks for, and no other.
+// that it looks for, and no other; and PEFT merges to the same weights.
 func TestMergedInPython(t *testing.T) {
 	if os.Getenv(pythonEnv) == "" {
 		t.Skipf("%s names no Python", pythonEnv)
@@ -67,7 +67,12 @@ func TestMergedInPython(t *testing.T) {
 	for _, name := range mergedCases {
 		g := readGolden(t, name)
 		r := trainCase(t, g)
-		checks = append(checks, check{merge(t, g, r), "", g.MaxLength, g.Probes})
+		c := check{Model: merge(t, g, r), MaxLength: g.MaxLength, Documents: g.Probes}
+		if g.Adapter != nil {
+			writeAdapterConfig(t, r.folder, r.graph, g)
+			c.Merged, c.Base, c.Adapter = true, g.checkpoint(t, "config.json"), r.folder
+		}
+		checks = append(checks, c)
 		want = append(want, r.logProbs)
 	}
 	inPython(t, mergedCases, checks, want)

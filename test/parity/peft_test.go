@@ -62,6 +62,8 @@ type check struct {
 	Adapter   string    `json:"adapter"` // "": none
 	MaxLength int       `json:"max_length"`
 	Documents [][]int32 `json:"documents"`
+	Merged    bool      `json:"merged"` // Model is what Base and Adapter have to merge to
+	Base      string    `json:"base"`
 }
 
 // A result is what a case was trained to: its folder of saved files, and the
@@ -116,7 +118,7 @@ func TestPEFT(t *testing.T) {
 		r := trainCase(t, g)
 		writeAdapterConfig(t, r.folder, r.graph, g)
 		names, want = append(names, name), append(want, r.logProbs)
-		checks = append(checks, check{g.checkpoint(t, "config.json"), r.folder, g.MaxLength, g.Probes})
+		checks = append(checks, check{Model: g.checkpoint(t, "config.json"), Adapter: r.folder, MaxLength: g.MaxLength, Documents: g.Probes})
 	}
 	inPython(t, names, checks, want)
 }

@@ -153,7 +153,8 @@ func (e *Engine) check() error {
 			return fault.New(fault.Unsupported, "node %q: cuda-kernels does not train rows of tokens", n.Name)
 		}
 		if a := graph.AdapterOf(n.Op); a != nil && a.Magnitude != graph.NoParam {
-			return fault.New(fault.Unsupported, "node %q: cuda-kernels does not implement DoRA", n.Name)
+			return fault.New(fault.Unsupported, "node %q: cuda-kernels does not train or run adapters with DoRA", n.Name).
+				WithHint("leave dora out of the adapter block, or choose another plugin with a block such as kernels \"cpu\" {}")
 		}
 	}
 	return nil

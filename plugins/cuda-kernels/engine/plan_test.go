@@ -186,3 +186,22 @@ func TestPreviousTokens(t *testing.T) {
 		t.Errorf("%d tokens of no plan", n)
 	}
 }
+
+// TestNoDoRA: an adapter with magnitudes is refused before anything is laid out, in words.
+func TestNoDoRA(t *testing.T) {
+	b := graph.New("Small")
+	b.Logits(b.Linear(b.Embed("embed.weight", 16, 8), "head", 16, graph.RoleHead))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, err = adapt.Apply(g, adapt.LoRA{Rank: 2, Alpha: 4, DoRA: true, Targets: []string{"head"}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = planOf(t, g, Options{})
+	var f *fault.Error
+	const want = `node "head": cuda-kernels does not train or run adapters with DoRA`
+	if !errors.As(err, &f) || f.Code != fault.Unsupported || f.Error() != want || !strings.Contains(f.Hint, "dora") {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

@@ -87,6 +87,7 @@ func TestExperts(t *testing.T) {
 	for want, l := range map[string]adapt.LoRA{
 		"lora_bias is not for experts": {LoRABias: true},
 		`bias = "all" is not for`:      {Bias: adapt.BiasAll},
+		"model.layers.0.mlp.experts.up_proj: DoRA is not for experts; leave it off, or them out of the targets": {DoRA: true},
 	} {
 		l.Rank, l.Alpha, l.Targets = 2, 4, []string{"expert.*"}
 		if _, err := adapt.Apply(mixture(t), l); err == nil || !strings.Contains(err.Error(), want) {

@@ -26,20 +26,41 @@ def log_probs(model, documents):
     return out
 
 
+def load(folder):
+    auto = ref.auto_class(AutoConfig.from_pretrained(folder))
+    model, info = auto.from_pretrained(folder, dtype=torch.float32, output_loading_info=True, **ref.EAGER)
+    assert not any(info.values()), f"{folder}: {info}"
+    return model.eval()
+
+
+def with_adapter(model, folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", FutureWarning)  # of PEFT's own calls, not of the adapter
+        return PeftModel.from_pretrained(model, folder).eval()
+
+
+def check_merged(model, base, adapter):
+    """The weights of a model that hone merged are those of PEFT's merge_and_unload."""
+    want = with_adapter(load(base), adapter).merge_and_unload().state_dict()
+    got = model.state_dict()
+    assert got.keys() == want.keys(), f"{adapter}: {got.keys() ^ want.keys()}"
+    for name, w in want.items():
+        far = (got[name] - w).norm() / w.norm().clamp(min=1e-30)
+        assert far <= 1e-6, f"{adapter}: {name} differs by {far:.1e} from what PEFT merges"
+
+
 def main():
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     answers = []
     for r in json.load(open(sys.argv[1])):
-        auto = ref.auto_class(AutoConfig.from_pretrained(r["model"]))
-        model, info = auto.from_pretrained(r["model"], dtype=torch.float32, output_loading_info=True, **ref.EAGER)
-        assert not any(info.values()), f"{r['model']}: {info}"
-        ref.fix_length(model.eval(), r["max_length"])
-        if r["adapter"]:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                warnings.simplefilter("ignore", FutureWarning)  # of PEFT's own calls, not of the adapter
-                model = PeftModel.from_pretrained(model, r["adapter"]).eval()
+        model = load(r["model"])
+        ref.fix_length(model, r["max_length"])
+        if r["merged"]:
+            check_merged(model, r["base"], r["adapter"])
+        elif r["adapter"]:
+            model = with_adapter(model, r["adapter"])
         answers.append(log_probs(model, r["documents"]))
     json.dump(answers, open(sys.argv[2], "w"))
 

@@ -111,7 +111,6 @@ CASES = {
                   "rank_pattern": {"layers.1.mlp.gate_proj": 7, "mlp.*": 2, "o_proj": 3},
                   "alpha_pattern": {"layers.0.self_attn.o_proj": 5, "self_attn.*": 3}, "modules_to_save": ["lm_head", "model.norm"]}),
     },
-    "dora": {"model": "llama-bias", "adapter": adapter(dora=True, targets=["q_proj", "o_proj", "up_proj"])},
     # One layer; embedding and head, which share their weights, are trained as one.
     "layers": {
         "model": "llama-wide", "adapter": adapter(
@@ -135,6 +134,18 @@ CASES |= {
         "steps": 20,
     }
     for name in families.FAMILIES
+}
+
+# The seeds of the cases above follow from their places; those that came later have their
+# own, so that these stay.
+CASES |= {
+    "dora": {"model": "llama-bias", "adapter": adapter(dora=True, targets=["q_proj", "o_proj", "up_proj"]), "seed": 115},
+    "dora-patterns": {
+        "model": "llama-bias", "seed": 201, "adapter": adapter(
+            alpha=6, dora=True, rslora=True, bias="lora_only",
+            hone={"ranks": {"mlp.*": 2, "o_proj": 3}, "alphas": {"attn.*": 3}},
+            peft={"rank_pattern": {"mlp.*": 2, "o_proj": 3}, "alpha_pattern": {"self_attn.*": 3}}),
+    },
 }
 
 
@@ -278,7 +289,7 @@ def main():
     write_models(wanted)
     for i, (case, spec) in enumerate(CASES.items()):
         if case in wanted:
-            make(case, spec, seed=100 + i)
+            make(case, spec, spec.get("seed", 100 + i))
 
 
 if __name__ == "__main__":
