@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/honeml/hone/host/export"
+	"github.com/honeml/hone/sdk/kernels"
+	kit "github.com/honeml/hone/sdk/plugintest/golden"
 	"github.com/honeml/hone/sdk/weights"
 	"github.com/honeml/hone/sdk/weights/dtype"
 )
@@ -49,6 +51,7 @@ func TestMerged(t *testing.T) {
 	for _, name := range mergedCases {
 		t.Run(name, func(t *testing.T) {
 			g := readGolden(t, name)
+			skipLacks(t, g)
 			r := trainCase(t, g)
 			merged := open(t, merge(t, g, r), g.MaxLength)
 			within(t, "log-probabilities", scoreModel(t, merged, g), r.logProbs, exactTolerance)
@@ -62,10 +65,15 @@ func TestMergedInPython(t *testing.T) {
 	if os.Getenv(pythonEnv) == "" {
 		t.Skipf("%s names no Python", pythonEnv)
 	}
+	var names []string
 	var checks []check
 	var want [][]float32
 	for _, name := range mergedCases {
 		g := readGolden(t, name)
+		if lacks(t, g) {
+			continue
+		}
+		names = append(names, name)
 		r := trainCase(t, g)
 		c := check{Model: merge(t, g, r), MaxLength: g.MaxLength, Documents: g.Probes}
 		if g.Adapter != nil {
@@ -75,5 +83,42 @@ func TestMergedInPython(t *testing.T) {
 		checks = append(checks, c)
 		want = append(want, r.logProbs)
 	}
-	inPython(t, mergedCases, checks, want)
+	inPython(t, names, checks, want)
+}
+
+// TestMergedFromGGUF: of a GGUF file's model and PEFT's adapters a merged model is made
+// that gives the log-probabilities of both together.
+func TestMergedFromGGUF(t *testing.T) {
+	for _, name := range []string{"bias", "dora", "dora-patterns"} {
+		t.Run(name, func(t *testing.T) {
+			g := readGolden(t, name)
+			skipLacks(t, g)
+			dir := g.checkpoint(t, "config.json")
+			edit(t, filepath.Join(dir, "config.json"), ggufCases["bias"].from, ggufCases["bias"].to)
+			path := filepath.Join(t.TempDir(), "model.gguf")
+			writeGGUF(t, open(t, dir, g.MaxLength), path)
+			m := open(t, path, g.MaxLength)
+			marked, adapter, err := g.Mark(m.Graph)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := filepath.Join(g.Folder, "trained")
+			s := bind(t, setup{model: m, graph: marked, adapter: adapter, start: start, maxLength: g.MaxLength})
+			trained, err := weights.Open(filepath.Join(start, kernels.AdapterFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer trained.Close()
+			folder := t.TempDir()
+			_, err = export.Merge(t.Context(), export.MergeSpec{
+				Graph: marked, Layout: m.Layout, Checkpoint: m.Checkpoint, Trained: trained, Folder: folder, DType: dtype.F32,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			copyFile(t, filepath.Join(dir, "config.json"), filepath.Join(folder, "config.json"))
+			want := s.score(adapter, kit.Pack(g.Probes...))
+			within(t, "log-probabilities", scoreModel(t, open(t, folder, g.MaxLength), g), want, exactTolerance)
+		})
+	}
 }

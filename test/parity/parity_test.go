@@ -22,6 +22,7 @@ func TestParity(t *testing.T) {
 	for _, name := range cases(t) {
 		t.Run(name, func(t *testing.T) {
 			g := readGolden(t, name)
+			skipLacks(t, g)
 			s := bindCase(t, g, nil)
 			t.Run("before", func(t *testing.T) { before(t, s, g) })
 			t.Run("train", func(t *testing.T) { training(t, s, g) })

@@ -90,7 +90,7 @@ func TestScalingInPython(t *testing.T) {
 		}
 		copyFile(t, filepath.Join(m.Folder, "model.safetensors"), filepath.Join(folder, "model.safetensors"))
 		names, want = append(names, c.String()), append(want, c.score(t, m))
-		checks = append(checks, check{folder, "", c.MaxLength, [][]int32{c.Document}})
+		checks = append(checks, check{Model: folder, MaxLength: c.MaxLength, Documents: [][]int32{c.Document}})
 	}
 	inPython(t, names, checks, want)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/honeml/hone/host/basemodel"
@@ -85,6 +86,27 @@ func precisions(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return d.Precisions
+}
+
+// lacks reports whether the kernels plugin does not train what a case does.
+func lacks(t *testing.T, g *golden) bool {
+	t.Helper()
+	if g.Adapter == nil || !g.Adapter.DoRA {
+		return false
+	}
+	d, err := backend(t).Describe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return !slices.Contains(d.Adapters, "dora")
+}
+
+// skipLacks skips a test of a case that the kernels plugin does not train.
+func skipLacks(t *testing.T, g *golden) {
+	t.Helper()
+	if lacks(t, g) {
+		t.Skip("the kernels plugin does not train it")
+	}
 }
 
 // bind starts the kernels plugin and loads s.

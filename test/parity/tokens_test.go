@@ -57,7 +57,7 @@ func TestTrainedTokens(t *testing.T) {
 		within(t, "log-probabilities of the merged model", scoreModel(t, open(t, merged, g.MaxLength), g), wide64(trained), exactTolerance)
 
 		names, want = append(names, name), append(want, trained)
-		checks = append(checks, check{m.Folder, folder, g.MaxLength, g.Probes})
+		checks = append(checks, check{Model: m.Folder, Adapter: folder, MaxLength: g.MaxLength, Documents: g.Probes})
 	}
 	if os.Getenv(pythonEnv) == "" {
 		t.Skipf("%s names no Python: PEFT is not asked", pythonEnv)
