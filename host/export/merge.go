@@ -51,7 +51,8 @@ func (t merged) elements() int64 {
 }
 
 // Merge writes the base model with what was trained worked into its weights,
-// W + s·B·A for linears with an adapter, a block of rows at a time. It reports
+// W + s·B·A for linears with an adapter, with DoRA's magnitudes as the norms of its
+// rows, a block of rows at a time. It reports
 // whether a tie had to be broken because only one side of it was trained: the
 // configuration has to say so.
 func Merge(ctx context.Context, s MergeSpec) (untied bool, err error) {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/honeml/hone/sdk/graph"
@@ -165,4 +166,13 @@ func logits(t *testing.T, g *graph.Graph, values [][]float64, adapter string) []
 		t.Fatal(err)
 	}
 	return out
+}
+
+// TestMagnitudes: rows get the norms of DoRA, but for one of zeros, which has no direction.
+func TestMagnitudes(t *testing.T) {
+	w := []float32{3, 4, 0, 0, -6, 8}
+	withMagnitudes(w, []float32{10, 2, 0})
+	if want := []float32{6, 8, 0, 0, 0, 0}; !slices.Equal(w, want) {
+		t.Errorf("%v, want %v", w, want)
+	}
 }

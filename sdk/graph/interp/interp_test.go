@@ -143,6 +143,53 @@ func TestDoRA(t *testing.T) {
 	}
 }
 
+// TestDoRAOfZeros: a row of zeros gives nothing, whatever its magnitude; the magnitude
+// has no gradient then, but B has that of an adapter without one.
+func TestDoRAOfZeros(t *testing.T) {
+	g := small(t, adapt.LoRA{DoRA: true})
+	linear, ok := g.Nodes[1].Op.(*graph.Linear)
+	if !ok {
+		t.Fatal("node 1 is no linear")
+	}
+	for _, magnitude := range []float64{0, 2} {
+		params := func(id graph.ParamID) []float64 {
+			values := ones(g)(id)
+			switch id {
+			case linear.Weight:
+				clear(values[:5])
+			case linear.Adapter.B:
+				clear(values)
+			case linear.Adapter.Magnitude:
+				values[0] = magnitude
+			}
+			return values
+		}
+		run, err := interp.New(g, params, batchOf(1, 2), interp.Options{Adapter: adapt.DefaultName})
+		if err != nil {
+			t.Fatal(err)
+		}
+		logits, err := run.Forward()
+		if err != nil {
+			t.Fatal(err)
+		}
+		schedule, err := diff.Differentiate(g, diff.Options{Adapter: adapt.DefaultName})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, gradients, err := run.Step(schedule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := 1 + 3*math.Exp(logits[1]) // of exp over the vocabulary; the target is not token 0
+		if logits[0] != 0 || gradients[linear.Adapter.Magnitude][0] != 0 {
+			t.Errorf("magnitude %v: a logit of %v, a gradient of %v", magnitude, logits[0], gradients[linear.Adapter.Magnitude][0])
+		}
+		if got, want := gradients[linear.Adapter.B][0], 1.5*5/sum; !(math.Abs(got-want) <= 1e-12) {
+			t.Errorf("magnitude %v: B has a gradient of %v, want %v", magnitude, got, want)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	g := small(t, adapt.LoRA{})
 	if _, err := interp.New(g, ones(g), batchOf(1, 4), interp.Options{}); err == nil || !strings.Contains(err.Error(), "token 1 has id 4") {

@@ -15,7 +15,16 @@ const vocabulary = 11
 var freq = []float32{1, 0.25}
 
 func llama() (*graph.Graph, error) {
-	const hidden, heads, kv, width, inner = 6, 4, 2, 4, 10
+	return adaptedLlama(6, adapt.LoRA{Rank: 2, Alpha: 3, RSLoRA: true, LoRABias: true})
+}
+
+// doraLlama is that of testdata/gen_dora.py.
+func doraLlama() (*graph.Graph, error) {
+	return adaptedLlama(8, adapt.LoRA{Rank: 2, Alpha: 3, RSLoRA: true, DoRA: true, Dropout: 0.4})
+}
+
+func adaptedLlama(hidden int, l adapt.LoRA) (*graph.Graph, error) {
+	const heads, kv, width, inner = 4, 2, 4, 10
 	b := graph.New("Llama")
 	x := b.Embed("model.embed_tokens.weight", vocabulary, hidden)
 	for i := range 2 {
@@ -40,9 +49,8 @@ func llama() (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return adapt.Apply(adapt.Full(g), adapt.LoRA{
-		Rank: 2, Alpha: 3, RSLoRA: true, LoRABias: true, Targets: []string{"q_proj", "mlp.down"},
-	})
+	l.Targets = []string{"q_proj", "mlp.down"}
+	return adapt.Apply(adapt.Full(g), l)
 }
 
 func gemma() (*graph.Graph, error) {

@@ -45,30 +45,42 @@ func TestPyTorch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compare(t, g, test.adapter, want[test.name], 1e-11)
+			compare(t, g, interp.Options{Adapter: test.adapter}, want[test.name], 1e-11)
 		})
 	}
 }
 
-// TestExpertsOfPEFT compares a mixture of experts whose experts PEFT adapts, with
-// transformers' float32 between its float64: what an adapter's rows and columns mean.
-func TestExpertsOfPEFT(t *testing.T) {
-	data, err := os.ReadFile("testdata/experts.json")
-	if err != nil {
-		t.Fatal(err)
+// TestPEFT compares models that PEFT adapts, with transformers' float32 between its
+// float64: a mixture's experts, by which is seen what an adapter's rows and columns mean;
+// and DoRA in training, with dropout, trained weights and magnitudes of zero.
+func TestPEFT(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		graph   func() (*graph.Graph, error)
+		options interp.Options
+	}{
+		{"experts", mixtral, interp.Options{Adapter: adapt.DefaultName}},
+		{"dora", doraLlama, interp.Options{Adapter: adapt.DefaultName, Training: true, Seed: 3, Step: 5}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			data, err := os.ReadFile("testdata/" + test.name + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want golden
+			if err := json.Unmarshal(data, &want); err != nil {
+				t.Fatal(err)
+			}
+			g, err := test.graph()
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, g, test.options, want, 1e-6)
+		})
 	}
-	var want golden
-	if err := json.Unmarshal(data, &want); err != nil {
-		t.Fatal(err)
-	}
-	g, err := mixtral()
-	if err != nil {
-		t.Fatal(err)
-	}
-	compare(t, g, adapt.DefaultName, want, 1e-6)
 }
 
-func compare(t *testing.T, g *graph.Graph, adapter string, want golden, tolerance float64) {
+func compare(t *testing.T, g *graph.Graph, options interp.Options, want golden, tolerance float64) {
 	t.Helper()
 	batch := &graph.Batch{}
 	batch.Append(0, []int32{1, 4, 2, 9, 0, 3, 7}, []float32{0, 1, 1, 0.5, 0, 1, 2})
@@ -78,7 +90,7 @@ func compare(t *testing.T, g *graph.Graph, adapter string, want golden, toleranc
 	for _, p := range g.Params {
 		values[p.ID] = fill(g, p)
 	}
-	run, err := interp.New(g, func(id graph.ParamID) []float64 { return values[id] }, batch, interp.Options{Adapter: adapter})
+	run, err := interp.New(g, func(id graph.ParamID) []float64 { return values[id] }, batch, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +99,7 @@ func compare(t *testing.T, g *graph.Graph, adapter string, want golden, toleranc
 		t.Fatal(err)
 	}
 	same(t, "logits", logits, want.Logits, tolerance)
-	schedule, err := diff.Differentiate(g, diff.Options{Adapter: adapter})
+	schedule, err := diff.Differentiate(g, diff.Options{Adapter: options.Adapter})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +136,8 @@ func same(t *testing.T, what string, got, want []float64, tolerance float64) {
 }
 
 // fill is the script's: half of a hash of the name and the index, around 1 for the
-// weights of norms that do not add 1 themselves, around 0 elsewhere.
+// weights of norms that do not add 1 themselves, around 0 elsewhere; every third of
+// DoRA's magnitudes is 0.
 func fill(g *graph.Graph, p *graph.Param) []float64 {
 	seed, mean := 0, 0.0
 	for i, b := range []byte(p.Name) {
@@ -138,6 +151,9 @@ func fill(g *graph.Graph, p *graph.Param) []float64 {
 	out := make([]float64, p.Elements())
 	for i := range out {
 		out[i] = mean + 0.5*(float64((uint64(seed)*40503+uint64(i)*2654435761)%(1<<32))/(1<<31)-1)
+		if p.Init == graph.InitRowNorms && i%3 == 0 {
+			out[i] = 0
+		}
 	}
 	return out
 }
