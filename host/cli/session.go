@@ -285,7 +285,7 @@ func (s *session) capable() error {
 		lack(d.Adapters, "lora_bias", "%s")
 	}
 	if s.run.Adapter.DoRA {
-		lack(d.Adapters, "dora", "the adapter %q (adapter.dora): leave it off, or name cpu in a kernels block")
+		lack(d.Adapters, "dora", "the adapter %q (adapter.dora)")
 	}
 	if len(s.run.Adapter.AlsoTrain) > 0 {
 		lack(d.Adapters, "full", "training of parameters of the model (adapter.also_train, %q)")
@@ -294,10 +294,14 @@ func (s *session) capable() error {
 	if q := s.run.Model.Quantize; q != "" && q != "none" {
 		lack(d.Quantizations, q, "the quantisation %s (model.quantize)")
 	}
-	if len(lacks) > 0 {
-		return fault.New(fault.Unsupported, "%s lacks %s", s.kernels.plugin, strings.Join(lacks, "; "))
+	if len(lacks) == 0 {
+		return nil
 	}
-	return nil
+	err := fault.New(fault.Unsupported, "%s lacks %s", s.kernels.plugin, strings.Join(lacks, "; "))
+	if s.run.Adapter.DoRA && !slices.Contains(d.Adapters, "dora") {
+		return err.WithHint("leave dora out of the adapter block, or choose another plugin with a block such as kernels %q {}", cpuKernels)
+	}
+	return err
 }
 
 // load reads and tokenises the run's data.
