@@ -65,6 +65,7 @@ func TestPEFT(t *testing.T) {
 		R        int
 		Bias     adapt.Bias
 		LoRABias bool `json:"lora_bias"`
+		DoRA     bool
 		Adapter  map[string][]int
 		Own      []string
 	}
@@ -76,7 +77,7 @@ func TestPEFT(t *testing.T) {
 			before := llama(t)
 			text := before.Text()
 			g, err := adapt.Apply(before, adapt.LoRA{
-				Rank: max(want.R, 2), Alpha: 8, Targets: want.Targets, Bias: want.Bias, LoRABias: want.LoRABias,
+				Rank: max(want.R, 2), Alpha: 8, Targets: want.Targets, Bias: want.Bias, LoRABias: want.LoRABias, DoRA: want.DoRA,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -213,6 +214,8 @@ func TestErrors(t *testing.T) {
 		{"dropout below 0", with(func(l *adapt.LoRA) { l.Dropout = -0.1 }), "dropout -0.1"},
 		{"dropout NaN", with(func(l *adapt.LoRA) { l.Dropout = nan }), "dropout NaN"},
 		{"another bias", with(func(l *adapt.LoRA) { l.Bias = "some" }), `bias "some", want none, all or lora_only`},
+		{"DoRA with a bias", with(func(l *adapt.LoRA) { l.DoRA, l.LoRABias = true, true }), "DoRA has no bias in B"},
+		{"DoRA of an embedding", with(func(l *adapt.LoRA) { l.DoRA, l.Targets = true, []string{"embed_tokens"} }), `no linear of the model is called "embed_tokens"`},
 		{"no targets", to(), "no targets"},
 		{"a letter wrong", to("q_prok"), `called "q_prok"; near it: q_proj`},
 		{"one of several unknown", to("q_proj", "qproj"), `called "qproj"; near it: q_proj`},

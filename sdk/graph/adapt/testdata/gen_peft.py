@@ -22,6 +22,7 @@ CONFIGURATIONS = [
     {"targets": ["k_proj", "down_proj"], "bias": "lora_only"},
     {"targets": ["k_proj", "down_proj"], "bias": "all"},
     {"targets": ["down_proj"], "bias": "none"},
+    {"targets": ["q_proj", "down_proj"], "bias": "lora_only", "dora": True},
 ]
 
 
@@ -38,10 +39,12 @@ out = []
 for c in CONFIGURATIONS:
     config = LoraConfig(
         r=c.get("r", 2), target_modules=c["targets"], bias=c.get("bias", "none"), lora_bias=c.get("lora_bias", False),
+        use_dora=c.get("dora", False),
     )
     adapter, own = {}, []
     for name, p in get_peft_model(model(), config).named_parameters():
         if "lora_" in name:
+            name = name.replace("magnitude_vector.default.weight", "magnitude_vector")
             adapter[name.replace(".default", "")] = list(p.shape)
         elif p.requires_grad:
             own.append(name.removeprefix("base_model.model.").replace(".base_layer", ""))
