@@ -47,7 +47,7 @@ func TestExamplesOfDocumentation(t *testing.T) {
 		}
 		whole := example
 		if !strings.Contains(example, "run \"") {
-			if slices.ContainsFunc([]string{"metric ", "logger ", "rope_scaling ", "tokens {"}, func(block string) bool { return strings.Contains(example, block) }) {
+			if slices.ContainsFunc([]string{"adapter ", "metric ", "logger ", "rope_scaling ", "tokens {"}, func(block string) bool { return strings.Contains(example, block) }) {
 				whole = "run \"x\" {\nmodel { source = \"hf://a/b\" }\ndata \"train\" { source = \"data.jsonl\" }\ntrain { epochs = 1 }\n" + example + "}\n"
 			} else {
 				whole = example + "run \"x\" {\nmodel { source = \"hf://a/b\" }\ndata \"train\" { source = \"data.jsonl\" }\ntrain { epochs = 1 }\n}\n"

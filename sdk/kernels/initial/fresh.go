@@ -10,7 +10,8 @@ import (
 
 // Fresh draws a parameter that no checkpoint holds into dst, which is all zeros: the
 // same on every backend, by the seed and the parameter's name alone. One whose Init is
-// zeros stays as it is.
+// zeros stays as it is; so does one whose Init is the norms of rows, which a backend takes
+// of the weights that it holds.
 func Fresh(dst []float32, p *graph.Param, seed uint64) {
 	if p.Init != graph.InitKaiming {
 		return
