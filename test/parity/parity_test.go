@@ -195,29 +195,34 @@ var ways = map[string]map[string]map[string]any{
 	"cuda": {"recomputing": {"recompute": "layers"}, "keeping all": {"recompute": "none"}},
 }
 
-// TestSameBits trains a case twice in each precision, and on other numbers of
+// TestSameBits trains cases twice in each precision, and on other numbers of
 // threads, and recomputing what others keep: losses and gradient norms are the same
 // to the bit.
 func TestSameBits(t *testing.T) {
-	g := readGolden(t, "mistral")
-	run := func(t *testing.T, precision string, config map[string]any) []float64 {
-		s := bindIn(t, precision, g, config)
-		var out []float64
-		for _, r := range s.train(g.Step(0), g.Step(1), g.Step(2), g.Step(3)) {
-			out = append(out, r.Loss, r.GradNorm)
-		}
-		return out
-	}
 	others := maps.Clone(ways[binaries.Kernels()])
 	others["once more"] = nil
-	for _, precision := range precisions(t) {
-		want := run(t, precision, nil)
-		for name, config := range others {
-			t.Run(precision+", "+name, func(t *testing.T) {
-				if got := run(t, precision, config); !slices.Equal(got, want) {
-					t.Errorf("%v, without a setting %v", got, want)
-				}
-			})
+	for _, name := range []string{"mistral", "dora"} {
+		g := readGolden(t, name)
+		if lacks(t, g) {
+			continue
+		}
+		run := func(t *testing.T, precision string, config map[string]any) []float64 {
+			s := bindIn(t, precision, g, config)
+			var out []float64
+			for _, r := range s.train(g.Step(0), g.Step(1), g.Step(2), g.Step(3)) {
+				out = append(out, r.Loss, r.GradNorm)
+			}
+			return out
+		}
+		for _, precision := range precisions(t) {
+			want := run(t, precision, nil)
+			for way, config := range others {
+				t.Run(name+", "+precision+", "+way, func(t *testing.T) {
+					if got := run(t, precision, config); !slices.Equal(got, want) {
+						t.Errorf("%v, without a setting %v", got, want)
+					}
+				})
+			}
 		}
 	}
 }
