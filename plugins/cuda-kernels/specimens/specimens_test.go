@@ -44,7 +44,7 @@ func declared(text string) []string {
 	return names
 }
 
-var kernelName = regexp.MustCompile(`extern "C" __global__ void\s+(?:__launch_bounds__\([^()]*\)\s+)?(\w+)\s*\(`)
+var kernelName = regexp.MustCompile(`extern "C" __global__ void\s+(?:__(?:launch_bounds|cluster_dims)__\([^()]*\)\s+)*(\w+)\s*\(`)
 
 // TestEveryKernel asks whether each kernel, in a file or written by its family, is
 // one that some specimen asks for.
