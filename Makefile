@@ -43,7 +43,7 @@ test: ## every test
 
 .PHONY: race
 race: ## the host and the SDK under the race detector, which needs cgo
-	CGO_ENABLED=1 $(GO) test -race -short ./host/... ./sdk/...
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./host/... ./sdk/...
 
 .PHONY: soak
 soak: ## kill plugins and hosts at random moments, 50 times each

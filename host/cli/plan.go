@@ -39,7 +39,7 @@ func (a *app) planCommand() *cobra.Command {
 		},
 	}
 	flags.add(cmd)
-	cmd.Flags().StringVar(&device, "device", "", "plan for a `device` that is not here")
+	cmd.Flags().StringVar(&device, "device", "", "plan for a `device` that is not here, such as H100 or \"RTX 4090\"")
 	return cmd
 }
 

@@ -101,11 +101,19 @@ func (b *backend) Estimate(_ context.Context, req *kernels.BindRequest) (*kernel
 	}
 	o.ContextBytes = usualContext
 	o.Device = kernels.Device{Kind: "cuda", Name: req.Limits.Device}
+	known, ok := findCard(req.Limits.Device)
+	if ok {
+		known.assume(&o)
+	}
 	e, err := engine.Bind(req, o)
 	if err != nil {
 		return nil, err
 	}
-	return e.Plan(req.Previous)
+	plan, err := e.Plan(req.Previous)
+	if err == nil && !ok && req.Limits.Device != "" {
+		plan.Notes = append(plan.Notes, fmt.Sprintf("the device %q is not known here (%s are): memory without its limit, time about as on an H100", req.Limits.Device, cardNames()))
+	}
+	return plan, err
 }
 
 // Bind asks the GPU what it has, and plans for good.
@@ -160,7 +168,11 @@ func describe(gpu *device.GPU, o *engine.Options) error {
 // rates are what a GPU does in a second, by its data sheet and what kernels reach of
 // that.
 func rates(d cuda.Device) engine.Rates {
-	const reached, bytesReached, link = 0.65, 0.8, 45e9
+	const reached, bytesReached = 0.65, 0.8
+	link := 22e9 // PCIe 4.0 with 16 lanes
+	if d.Major >= 9 && d.Major < 12 {
+		link = 45e9 // PCIe 5.0
+	}
 	perClock := map[int]float64{8: 1024, 9: 4096, 10: 8192}[d.Major] // of a multiprocessor, in 16 bits
 	if d.Major == 8 && d.Minor == 0 {
 		perClock = 2048
