@@ -170,7 +170,7 @@ func describe(gpu *device.GPU, o *engine.Options) error {
 func rates(d cuda.Device) engine.Rates {
 	const reached, bytesReached = 0.65, 0.8
 	link := 22e9 // PCIe 4.0 with 16 lanes
-	if d.Major >= 9 && d.Major < 12 {
+	if d.Major >= 9 {
 		link = 45e9 // PCIe 5.0
 	}
 	perClock := map[int]float64{8: 1024, 9: 4096, 10: 8192}[d.Major] // of a multiprocessor, in 16 bits
