@@ -11,16 +11,6 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 )
 
-// openHopper is a Hopper GPU, or the test is skipped.
-func openHopper(tb testing.TB) *devicetest.Bench {
-	tb.Helper()
-	b := devicetest.Open(tb)
-	if b.GPU.Arch() != device.HopperArch {
-		tb.Skip("no Hopper GPU")
-	}
-	return b
-}
-
 // arches are what Spec.Arch may be on a GPU: kernels for each, and those for Hopper.
 func arches(b *devicetest.Bench) []string {
 	if b.GPU.Arch() != device.HopperArch {
@@ -101,7 +91,7 @@ func TestHopper(t *testing.T) {
 		for _, c := range all {
 			for _, typ := range types[1:] {
 				t.Run(fmt.Sprintf("%d/%s/%v", width, c.name, typ), func(t *testing.T) {
-					b := openHopper(t)
+					b := devicetest.OpenHopper(t)
 					for _, shape := range [][2]int{{1, 1}, {63, 40}, {64, 64}, {128, 128}, {129, 129}, {300, 7}, {400, 300}, {513, 513}} {
 						p := newProblem(c.op, typ, shape[0], shape[1])
 						tr := newTrial(b, hopperSpec(c.op, typ), p)

@@ -86,10 +86,7 @@ func blocksOf(t device.Type, p device.Pointer, rows, columns int) cuda.Tensor {
 // along columns, and the result back; what is outside of a tensor is 0 and not written.
 func TestHopperProducts(t *testing.T) {
 	const depth, below = 128, 60 // of the 64 rows of c
-	b := devicetest.Open(t)
-	if b.GPU.Arch() != device.HopperArch {
-		t.Skip("no Hopper GPU")
-	}
+	b := devicetest.OpenHopper(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	draw := func(typ device.Type, n int) []float32 {
 		out := make([]float32, n)

@@ -11,16 +11,6 @@ import (
 	"github.com/honeml/hone/plugins/cuda-kernels/rows/rowstest"
 )
 
-// open gives a test a Hopper GPU, or skips it.
-func open(tb testing.TB) *devicetest.Bench {
-	tb.Helper()
-	b := devicetest.Open(tb)
-	if b.GPU.Arch() != device.HopperArch {
-		tb.Skip("no Hopper GPU")
-	}
-	return b
-}
-
 // operands are random ones of a product. q is small, so that d is of x's size.
 type operands struct {
 	p, q, p2, q2, d rowstest.Buffer
@@ -63,7 +53,7 @@ func (o operands) want(s gemm.Spec, m, n, k int, second bool) []float64 {
 // not, one row, more tiles than the GPU has multiprocessors, ranks of every kind, with
 // and without the second product and what is in d.
 func TestProducts(t *testing.T) {
-	b := open(t)
+	b := devicetest.OpenHopper(t)
 	type size struct{ m, n, k int }
 	sizes := []size{{1, 8, 8}, {37, 264, 72}, {128, 256, 64}, {256, 128, 200}, {300, 520, 136}, {3000, 1288, 24}}
 	for _, kind := range []device.Type{device.BFloat16, device.Float16} {
@@ -113,7 +103,7 @@ func try(b *devicetest.Bench, p *gemm.Product, o operands, m, n, k int, second, 
 // TestRepeats: a product that keeps the GPU busy gives the same bits each time.
 func TestRepeats(t *testing.T) {
 	const m, n, k = 4096, 2048, 1024
-	b := open(t)
+	b := devicetest.OpenHopper(t)
 	s := gemm.Spec{Type: device.BFloat16, Rank: 16}
 	set := &device.Set{}
 	p := gemm.New(set, s, b.GPU.Info.SMs)
@@ -170,7 +160,7 @@ func TestRuns(t *testing.T) {
 // adapter of rank 16: forward, backward and backward added.
 func BenchmarkProducts(b *testing.B) {
 	const m = 8192
-	bench := open(b)
+	bench := devicetest.OpenHopper(b)
 	for _, size := range []struct{ n, k int }{{4096, 4096}, {1024, 4096}, {14336, 4096}, {4096, 14336}, {2048, 2048}, {8192, 2048}, {2048, 8192}} {
 		for _, down := range []bool{false, true} {
 			s := gemm.Spec{Type: device.BFloat16, Down: down, Rank: 16}

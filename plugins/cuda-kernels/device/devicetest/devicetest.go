@@ -44,6 +44,16 @@ func Open(tb testing.TB) *Bench {
 	return b
 }
 
+// OpenHopper is Open for a test of kernels for Hopper alone.
+func OpenHopper(tb testing.TB) *Bench {
+	tb.Helper()
+	b := Open(tb)
+	if b.GPU.Arch() != device.HopperArch {
+		tb.Skip("no Hopper GPU")
+	}
+	return b
+}
+
 func (b *Bench) do(f func() error) {
 	b.Helper()
 	if err := b.GPU.Do(f); err != nil {
