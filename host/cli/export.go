@@ -102,13 +102,23 @@ func newFolder(path string) error {
 		WithHint("exports go into a new folder; remove this one, or name another")
 }
 
-// exportable fails where an export of the run file would be refused at the run's
-// end.
-func (s *session) exportable() error {
-	for _, e := range s.run.Exports {
+// exportsMade fails where a run file asks for an export that hone does not make.
+func exportsMade(run *runfile.Run) error {
+	for _, e := range run.Exports {
 		if e.Kind != runfile.ExportMerged {
 			return fault.New(fault.Unsupported, "export %q: this hone makes %q alone", e.Kind, runfile.ExportMerged)
 		}
+	}
+	return nil
+}
+
+// exportable fails where an export of the run file would be refused at the run's
+// end.
+func (s *session) exportable() error {
+	if err := exportsMade(s.run); err != nil {
+		return err
+	}
+	for _, e := range s.run.Exports {
 		if err := newFolder(e.Path); err != nil {
 			return fmt.Errorf("export %q: %w", e.Kind, err)
 		}

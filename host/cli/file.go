@@ -45,5 +45,8 @@ func (a *app) load(ctx context.Context, path string, f fileFlags) (*runfile.Run,
 	if run != nil {
 		run.KernelsChosen = run.KernelsChosen && c.own
 	}
-	return run, a.show(diags)
+	if err := a.show(diags); err != nil || run == nil {
+		return run, err
+	}
+	return run, exportsMade(run)
 }

@@ -28,7 +28,7 @@ func (plugins) Schema(kind, name string) (config.Schema, error) {
 			{Name: "recompute", Type: text, Default: "auto", OneOf: []string{"auto", "none", "full"}, Doc: "What is recomputed in the backward pass."},
 		}},
 		"kernels cuda": {Attributes: []config.Attribute{
-			{Name: "gpus", Type: config.Of(config.StringOrNumber), Default: "all", Doc: "Which GPUs, or how many."},
+			{Name: "gpus", Type: config.ListOf(config.String), Default: []any{"0"}, Doc: "Which GPUs."},
 		}},
 		"logger tensorboard": {Attributes: []config.Attribute{{Name: "log_dir", Type: text, Path: true, Doc: "Folder."}}},
 		"logger wandb": {Attributes: []config.Attribute{

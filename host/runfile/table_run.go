@@ -67,7 +67,7 @@ func runBlocks() []blockSpec {
 			Block: "export", Label: ExportMerged, Attributes: mergedAttributes(),
 			Doc: "The model with the adapter merged in, as safetensors in the base's dtype, with its tokenizer and configuration.",
 		},
-		{Block: "export", Label: ExportGGUF, Doc: "The merged model as one GGUF file.", Attributes: ggufAttributes()},
+		{Block: "export", Label: ExportGGUF, Doc: "The merged model as one GGUF file. This hone does not make it yet, and refuses a run that asks for it.", Attributes: ggufAttributes()},
 		{Block: "checkpoint", Doc: "What is kept of a run on its way.", Attributes: checkpointAttributes()},
 	}
 }

@@ -39,7 +39,7 @@ run "support" {
   metric "bits_per_token" { value = loss / log(2) }
 
   kernels "cuda" {
-    gpus         = "all"
+    gpus         = ["0"]
     memory_limit = "24GiB"
   }
 
