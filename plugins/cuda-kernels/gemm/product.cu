@@ -122,6 +122,10 @@ product_of_linear(const __grid_constant__ TensorMap p, const __grid_constant__ T
         int half = group - 1, lane = thread % 32, line = thread / 32 * 16 + (lane & 15); // where this lane's part of 16 rows lies
         u32 out = outs + half * OUT_BYTES, mine = out + line * 128, arrived = added + 8 * half, parity = 0;
         float sums[128];
+        // The first product of a tile overwrites them; without a value before it, NVRTC
+        // 12.1 runs products one by one.
+#pragma unroll
+        for (int i = 0; i < 128; i++) sums[i] = 0;
         for (int tile = blockIdx.x / 2; tile < tiles; tile += gridDim.x / 2) {
             Place at = place(tile, down, across);
             int row = at.row + rank * ROWS + half * 64;
@@ -132,6 +136,7 @@ product_of_linear(const __grid_constant__ TensorMap p, const __grid_constant__ T
                     for (int j = 0; j < COLUMNS / 64; j++) tile_load(out + j * BLOCK, d, at.column + 64 * j, row, arrived);
                 }
             }
+            settle(sums);
             for (int i = 0; i < steps; i++) {
                 u32 from = stages + ring.stage * STAGE_BYTES;
                 barrier_wait(full + 8 * ring.stage, ring.parity);
