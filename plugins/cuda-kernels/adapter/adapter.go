@@ -113,6 +113,10 @@ func (b *Backward) ofD(n int) int64 {
 	return device.Align(int64(device.Ceil(b.spec.Width, tileColumns)) * int64(n) * int64(b.spec.Rank) * 4)
 }
 
+// Most is the most bytes that Run needs for as many as n rows, or for fewer, where it
+// wins.
+func (b *Backward) Most(n int) int64 { return min(b.Workspace(n), mostWorkspace) }
+
 // Wins reports whether the shares of n rows are small enough to be worth it.
 func (b *Backward) Wins(n int) bool { return n >= tileRows && b.Workspace(n) <= mostWorkspace }
 

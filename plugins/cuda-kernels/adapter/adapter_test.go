@@ -93,6 +93,11 @@ func TestWorkspace(t *testing.T) {
 		if got := b.Wins(8192); got != want {
 			t.Errorf("width %d: %v, %d bytes", width, got, b.Workspace(8192))
 		}
+		for n := 32; n <= 8192; n += 32 {
+			if b.Wins(n) && b.Workspace(n) > b.Most(8192) {
+				t.Errorf("width %d: %d rows need %d bytes, the most is %d", width, n, b.Workspace(n), b.Most(8192))
+			}
+		}
 	}
 }
 

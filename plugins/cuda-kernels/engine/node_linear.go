@@ -133,8 +133,8 @@ func (n *linearNode) scratchBytes(rowCount int) int64 {
 		if n.drop != nil {
 			total += need(int64(rowCount) * int64(n.in) * size)
 		}
-		if n.thin != nil && n.thin.Wins(rowCount) {
-			total += need(n.thin.Workspace(rowCount))
+		if n.thin != nil { // which may be for smaller batches alone
+			total += need(n.thin.Most(rowCount))
 		}
 	}
 	if n.sums != nil {
