@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/sdk/kernels"
 )
 
@@ -49,9 +50,9 @@ func (e *Engine) attentionChoices() []kernels.Choice {
 }
 
 // productChoices say which linears run on kernels of hone's own, and which on
-// cuBLASLt's, and why. Where no GPU was asked they say nothing.
+// cuBLASLt's, and why. For a GPU that has cuBLASLt's alone they say nothing.
 func (e *Engine) productChoices() []kernels.Choice {
-	if e.options.Arch == "" {
+	if e.options.Arch != device.HopperArch {
 		return nil
 	}
 	own, others := 0, map[string][]string{}

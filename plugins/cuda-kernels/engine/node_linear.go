@@ -91,7 +91,7 @@ func (n *linearNode) fallsBack(rowCount int) string {
 	case n.forth != nil:
 		return "there is too little to do for each multiprocessor"
 	case !gemm.Runs(o.Arch, s, 8, 8):
-		return "there are no others for " + n.e.act.String() + " on this GPU"
+		return "there are no others for " + n.e.act.String()
 	case !gemm.Runs(o.Arch, s, n.out, n.in):
 		return "a width is no multiple of 8"
 	case n.outType() != n.e.act:
