@@ -152,17 +152,21 @@ func describe(gpu *device.GPU, o *engine.Options) error {
 			return err
 		}
 		o.ContextBytes = gpu.ContextBytes
-		o.SharedBytes, o.Arch, o.Processors = gpu.Info.SharedPerBlock, gpu.Arch(), gpu.Info.SMs
-		o.Rates = rates(gpu.Info)
 		o.Device = kernels.Device{
 			Kind: "cuda", Name: gpu.Info.Name, ID: gpu.Info.UUID, MemoryBytes: gpu.Info.TotalMemory,
 			Driver: fmt.Sprintf("CUDA %s", gpu.Driver),
 		}
-		if available := free + gpu.ContextBytes - headroom; o.MemoryBytes == 0 || o.MemoryBytes > available {
-			o.MemoryBytes = available
-		}
+		fit(o, gpu.Info, gpu.Arch(), free+gpu.ContextBytes)
 		return nil
 	})
+}
+
+// fit has a plan be for a device of that architecture, with so much memory for it.
+func fit(o *engine.Options, d cuda.Device, arch string, memory int64) {
+	o.SharedBytes, o.Arch, o.Processors, o.Rates = d.SharedPerBlock, arch, d.SMs, rates(d)
+	if available := memory - headroom; o.MemoryBytes == 0 || o.MemoryBytes > available {
+		o.MemoryBytes = available
+	}
 }
 
 // rates are what a GPU does in a second, by its data sheet and what kernels reach of

@@ -65,9 +65,6 @@ func cardNames() string {
 
 // assume fills in what a card has, for a plan without it.
 func (c card) assume(o *engine.Options) {
-	o.SharedBytes, o.Arch, o.Processors, o.Rates = c.SharedPerBlock, c.arch, c.SMs, rates(c.Device)
 	o.Device = kernels.Device{Kind: "cuda", Name: c.Name, MemoryBytes: c.TotalMemory}
-	if available := c.TotalMemory - headroom; o.MemoryBytes == 0 || o.MemoryBytes > available {
-		o.MemoryBytes = available
-	}
+	fit(o, c.Device, c.arch, c.TotalMemory)
 }

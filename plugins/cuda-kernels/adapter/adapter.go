@@ -117,8 +117,11 @@ func (b *Backward) ofD(n int) int64 {
 // wins.
 func (b *Backward) Most(n int) int64 { return min(b.Workspace(n), mostWorkspace) }
 
-// Wins reports whether the shares of n rows are small enough to be worth it.
-func (b *Backward) Wins(n int) bool { return n >= tileRows && b.Workspace(n) <= mostWorkspace }
+// Wins reports whether there are kernels, and the shares of n rows are small enough for
+// them to be worth it.
+func (b *Backward) Wins(n int) bool {
+	return b != nil && n >= tileRows && b.Workspace(n) <= mostWorkspace
+}
 
 // Run writes d [n, Rank] and adds to dB [Width, Rank], which is float32, from dy
 // [n, Width], B, and h [n, Rank].

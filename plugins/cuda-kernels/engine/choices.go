@@ -62,11 +62,7 @@ func (e *Engine) productChoices() []kernels.Choice {
 		if l == nil {
 			continue
 		}
-		rowCount := e.layout.tokens
-		if slices.Contains(e.head.Nodes, i) {
-			rowCount = e.head.rows
-		}
-		why := l.fallsBack(rowCount)
+		why := l.fallsBack(e.rowsAtOnce(i))
 		if why == "" {
 			own++
 			continue

@@ -49,7 +49,7 @@ func (k costs) forward(node int) float64 {
 		seconds := k.product(o.Weight)
 		if o.Adapter != nil {
 			seconds += k.product(o.Adapter.A)
-			if l := linearOf(k.e.nodes[node]); !l.combines(l.forth, k.rows, l.out) {
+			if l := linearOf(k.e.nodes[node]); !l.forth.Wins(k.rows, l.out) {
 				seconds += k.product(o.Adapter.B)
 			}
 		}
@@ -93,10 +93,10 @@ func (k costs) backward(node int) float64 {
 // A, dy for that of B and for what goes on to A, and dx is written for the latter.
 func (k costs) adapterBack(l *linearNode, a *graph.Adapter) float64 {
 	ofX, ofY := 1.0, 2.0
-	if !l.combines(l.back, k.rows, l.in) || l.drop != nil {
+	if !l.back.Wins(k.rows, l.in) || l.drop != nil {
 		ofX += 2 // dx is written, and read to be added to
 	}
-	if l.thin != nil && l.thin.Wins(k.rows) {
+	if l.thin.Wins(k.rows) {
 		ofY = 1
 	}
 	return ofX*k.product(a.A) + ofY*k.product(a.B)

@@ -20,10 +20,7 @@ type attentionNode struct {
 
 // attentionOf is the attention that a node is, or nil.
 func attentionOf(n node) *attentionNode {
-	if cast, ok := n.(*castNode); ok {
-		n = cast.node
-	}
-	a, _ := n.(*attentionNode)
+	a, _ := withoutCast(n).(*attentionNode)
 	return a
 }
 

@@ -32,6 +32,14 @@ func casting(b base, inner node, except ...int) node {
 	}
 }
 
+// withoutCast is what computes in a node.
+func withoutCast(n node) node {
+	if cast, ok := n.(*castNode); ok {
+		return cast.node
+	}
+	return n
+}
+
 func (n *castNode) name() string             { return n.base.name() }
 func (n *castNode) family() string           { return n.base.family() }
 func (n *castNode) keptBytes(rows int) int64 { return n.node.keptBytes(rows) }

@@ -75,10 +75,7 @@ func (n *linearNode) product(down bool, columns, k int) *gemm.Product {
 
 // linearOf is the linear that a node is, or nil.
 func linearOf(n node) *linearNode {
-	if cast, ok := n.(*castNode); ok {
-		n = cast.node
-	}
-	l, _ := n.(*linearNode)
+	l, _ := withoutCast(n).(*linearNode)
 	return l
 }
 
@@ -86,7 +83,7 @@ func linearOf(n node) *linearNode {
 func (n *linearNode) fallsBack(rowCount int) string {
 	o, s := n.e.options, gemm.Spec{Type: n.e.act}
 	switch {
-	case n.forth != nil && n.forth.Wins(rowCount, n.out):
+	case n.forth.Wins(rowCount, n.out):
 		return ""
 	case n.forth != nil:
 		return "there is too little to do for each multiprocessor"
@@ -100,14 +97,9 @@ func (n *linearNode) fallsBack(rowCount int) string {
 	return "its adapter's rank is no multiple of 8"
 }
 
-// combines reports whether a product of so many rows has the adapter's within it.
-func (n *linearNode) combines(kernel *gemm.Product, rowCount, columns int) bool {
-	return kernel != nil && kernel.Wins(rowCount, columns)
-}
-
 // combined is p·q + p2·q2, added to d where add; without a p2 it is p·q.
 func (n *linearNode) combined(c *call, kernel *gemm.Product, d, p, q, p2, q2 operand, add bool) {
-	if n.combines(kernel, d.rows, d.cols) {
+	if kernel.Wins(d.rows, d.cols) {
 		kernel.Multiply(c.q, d.rows, d.cols, p.cols, gemm.Operands{P: p.at, Q: q.at, P2: p2.at, Q2: q2.at, D: d.at, Add: add})
 		return
 	}
@@ -280,7 +272,7 @@ func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) (d operan
 	if n.trained(a.B) && c.kept == 0 {
 		h = n.down(c, a, input)
 	}
-	if n.thin != nil && n.thin.Wins(c.rows) {
+	if n.thin.Wins(c.rows) {
 		n.thin.Run(c.q, c.rows, d.at, e.gradient(a.B), dy.at, n.parameter(a.B).at, h.at, s, c.take(n.thin.Workspace(c.rows)))
 	} else {
 		if n.trained(a.B) {

@@ -186,12 +186,20 @@ func (r *reckoning) add(t task) {
 // inHead reports whether a node of the Graph is run in the head.
 func (e *Engine) inHead(node int) bool { return slices.Contains(e.head.Nodes, node) }
 
+// rowsAtOnce is on how many rows a node is run at once, at the most.
+func (e *Engine) rowsAtOnce(node int) int {
+	if e.inHead(node) {
+		return e.head.rows
+	}
+	return bucket(e.layout.tokens)
+}
+
 // rows is on how many rows a node is, and planned on how many it is run at once.
 func (r *reckoning) rows(node int) (rows float64, planned int) {
 	if r.e.inHead(node) {
-		return r.predictions, r.e.head.rows
+		return r.predictions, r.e.rowsAtOnce(node)
 	}
-	return r.tokens, bucket(r.e.layout.tokens)
+	return r.tokens, r.e.rowsAtOnce(node)
 }
 
 // bytes are those of values on so many rows, each counted once.

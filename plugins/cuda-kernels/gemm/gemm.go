@@ -66,8 +66,12 @@ func New(set *device.Set, s Spec, processors int) *Product {
 // cuBLASLt are faster.
 const enough = 0.7
 
-// Wins reports whether the kernel is the faster way to d [m, n].
+// Wins reports whether the kernel is the faster way to d [m, n]; one that there is not
+// is no way.
 func (p *Product) Wins(m, n int) bool {
+	if p == nil {
+		return false
+	}
 	clusters := max(1, p.processors/2)
 	tiles := device.Ceil(m, tileRows) * device.Ceil(n, tileColumns)
 	whole := device.Ceil(tiles, clusters) * clusters * tileRows * tileColumns
