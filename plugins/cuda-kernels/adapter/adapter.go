@@ -70,7 +70,7 @@ type Backward struct {
 // New asks a set for the kernels.
 func New(set *device.Set, s Spec) *Backward {
 	source := device.Source{
-		Name: "backward.cu", Text: "#include \"" + device.HeaderName + "\"\n" + device.PTX + text,
+		Name: "backward.cu", Text: device.Include + device.PTX + text,
 		Defines: []string{
 			rows.DefineType("TYPE", s.Type), rows.DefineFlag("BF16", s.Type == device.BFloat16),
 			rows.Define("WIDTH", s.Width), rows.Define("RANK", s.Rank), rows.Define("STAGES", s.stages(s.blocks())), rows.Define("BLOCKS", s.blocks()),

@@ -23,9 +23,6 @@
 
 // Shared memory: two tiles of queries, which results leave by too; STAGES of keys and
 // of values; then barriers, and what tile each of queries is of.
-#define GROUP_BYTES (GROUP_ROWS * WIDTH * 2)
-#define QUERY_BYTES (2 * GROUP_BYTES)
-#define KEY_BYTES (KEYS * WIDTH * 2)
 #define BARRIERS (2 * QUERY_BYTES + 2 * STAGES * KEY_BYTES)
 
 struct Shared {
@@ -71,12 +68,8 @@ __device__ __forceinline__ void copy_tiles(const Shared &shared, const TensorMap
         query.next();
         for (int key = tile.row; key > begin - KEYS; key -= KEYS) {
             u32 at = stage.place * KEY_BYTES;
-            barrier_wait(shared.key_free(stage.place), stage.parity ^ 1);
-            barrier_expect(shared.key_here(stage.place), KEY_BYTES);
-            tile_load(shared.keys + at, k, 0, key, tile.head / GROUP * BLOCKS, shared.key_here(stage.place));
-            barrier_wait(shared.value_free(stage.place), stage.parity ^ 1);
-            barrier_expect(shared.value_here(stage.place), KEY_BYTES);
-            tile_load(shared.values + at, v, 0, key, tile.head / GROUP * BLOCKS, shared.value_here(stage.place));
+            copy_keys(shared.keys + at, k, tile.head, key, shared.key_free(stage.place), shared.key_here(stage.place), stage);
+            copy_keys(shared.values + at, v, tile.head, key, shared.value_free(stage.place), shared.value_here(stage.place), stage);
             stage.next();
         }
         index = next;
@@ -241,12 +234,7 @@ attention_forward(const __grid_constant__ TensorMap q, const __grid_constant__ T
             barrier_init(shared.query_here(i), 1);
             barrier_init(shared.query_free(i), 2);
         }
-        for (u32 i = 0; i < STAGES; i++) {
-            barrier_init(shared.key_here(i), 1);
-            barrier_init(shared.key_free(i), 8);
-            barrier_init(shared.value_here(i), 1);
-            barrier_init(shared.value_free(i), 8);
-        }
+        make_key_barriers(shared);
         barriers_made();
     }
     __syncthreads();

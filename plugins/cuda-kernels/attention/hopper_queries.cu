@@ -16,9 +16,6 @@
 
 // Shared memory: a tile of queries and of dy; STAGES of keys and of values; barriers, and
 // which tile it is.
-#define GROUP_BYTES (GROUP_ROWS * WIDTH * 2)
-#define QUERY_BYTES (2 * GROUP_BYTES)
-#define KEY_BYTES (KEYS * WIDTH * 2)
 #define BARRIERS (2 * QUERY_BYTES + 2 * STAGES * KEY_BYTES)
 
 struct Shared {
@@ -56,9 +53,7 @@ __device__ __forceinline__ void copy_tiles(const Shared &shared, const TensorMap
         int begin = any ? begin_of(doc_start, tile.row, rows) : 0;
         for (int key = tile.row; any && key > begin - KEYS; key -= KEYS) {
             u32 at = stage.place * KEY_BYTES;
-            barrier_wait(shared.key_free(stage.place), stage.parity ^ 1);
-            barrier_expect(shared.key_here(stage.place), KEY_BYTES);
-            tile_load(shared.keys + at, k, 0, key, tile.head / GROUP * BLOCKS, shared.key_here(stage.place));
+            copy_keys(shared.keys + at, k, tile.head, key, shared.key_free(stage.place), shared.key_here(stage.place), stage);
             if (key == tile.row) {
                 barrier_wait(shared.query_free(), parity);
                 shared.tile[0] = index;
@@ -69,9 +64,7 @@ __device__ __forceinline__ void copy_tiles(const Shared &shared, const TensorMap
                     tile_load(shared.dy + i * GROUP_BYTES, dy, 0, tile.row + i * GROUP_ROWS, tile.head * BLOCKS, shared.query_here());
                 }
             }
-            barrier_wait(shared.value_free(stage.place), stage.parity ^ 1);
-            barrier_expect(shared.value_here(stage.place), KEY_BYTES);
-            tile_load(shared.values + at, v, 0, key, tile.head / GROUP * BLOCKS, shared.value_here(stage.place));
+            copy_keys(shared.values + at, v, tile.head, key, shared.value_free(stage.place), shared.value_here(stage.place), stage);
             stage.next();
         }
         if (!any) {
@@ -180,12 +173,7 @@ attention_queries(const __grid_constant__ TensorMap q, const __grid_constant__ T
     if (threadIdx.x == 0) {
         barrier_init(shared.query_here(), 1);
         barrier_init(shared.query_free(), 8);
-        for (u32 i = 0; i < STAGES; i++) {
-            barrier_init(shared.key_here(i), 1);
-            barrier_init(shared.key_free(i), 8);
-            barrier_init(shared.value_here(i), 1);
-            barrier_init(shared.value_free(i), 8);
-        }
+        make_key_barriers(shared);
         barriers_made();
     }
     __syncthreads();

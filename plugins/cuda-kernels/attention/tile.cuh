@@ -116,14 +116,7 @@ __device__ __forceinline__ void write_rows(T *to, int pitch, int row, int limit,
 #pragma unroll
             for (int n = 0; n < NT; n++) {
                 if (column + n * 8 >= WIDTH) continue;
-                float x = c[m][n][2 * half] * factor, y = c[m][n][2 * half + 1] * factor;
-                if (add) {
-                    Vec<T, 2> old = load<2>(p + n * 8);
-                    x += to_float(old.v[0]);
-                    y += to_float(old.v[1]);
-                }
-                Vec<T, 2> v = {{from_float<T>(x), from_float<T>(y)}};
-                store(p + n * 8, v);
+                store_pair(p + n * 8, c[m][n][2 * half] * factor, c[m][n][2 * half + 1] * factor, add);
             }
         }
 }

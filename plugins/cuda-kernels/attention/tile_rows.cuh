@@ -5,6 +5,27 @@
 #define ROWS 128      // of a tile of queries
 #define KEYS 128      // of a tile of keys
 #define GROUP_ROWS 64 // of a warpgroup
+#define GROUP_BYTES (GROUP_ROWS * WIDTH * 2)
+#define QUERY_BYTES (2 * GROUP_BYTES)
+#define KEY_BYTES (KEYS * WIDTH * 2)
+
+// make_key_barriers makes those of the rings of keys and of values, which eight warps
+// read.
+template <typename Shared> __device__ __forceinline__ void make_key_barriers(const Shared &shared) {
+    for (u32 i = 0; i < STAGES; i++) {
+        barrier_init(shared.key_here(i), 1);
+        barrier_init(shared.key_free(i), 8);
+        barrier_init(shared.value_here(i), 1);
+        barrier_init(shared.value_free(i), 8);
+    }
+}
+
+// copy_keys starts the copy of a tile of keys, or of values, once its place is free.
+__device__ __forceinline__ void copy_keys(u32 to, const TensorMap &map, int head, int key, u32 free, u32 here, const Turn<STAGES> &stage) {
+    barrier_wait(free, stage.parity ^ 1);
+    barrier_expect(here, KEY_BYTES);
+    tile_load(to, map, 0, key, head / GROUP * BLOCKS, here);
+}
 
 // A tile is a head and ROWS rows. A block begins with that of its own number, and then
 // takes whichever no block has taken yet: the last rows first, as they tend to see the

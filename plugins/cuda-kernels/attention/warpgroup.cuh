@@ -5,17 +5,6 @@
 #define WIDTH KEY_WIDTH
 #define BLOCKS (WIDTH / 64) // of 64 columns that a tile lies in
 
-// A Turn counts through the places of a ring.
-template <int PLACES> struct Turn {
-    u32 place = 0, parity = 0;
-    __device__ __forceinline__ void next() {
-        if (++place == PLACES) {
-            place = 0;
-            parity ^= 1;
-        }
-    }
-};
-
 // rows_product starts s = A·Bᵀ: 64 rows of A and all rows of B, whose tiles have so many.
 template <int A_ROWS, int B_ROWS> __device__ __forceinline__ void rows_product(float (&s)[B_ROWS / 2], u32 a_tile, u32 b_tile) {
     u64 a = rows_operand(a_tile), b = rows_operand(b_tile);
@@ -36,13 +25,6 @@ template <int ROWS> __device__ __forceinline__ void add_columns_product(float (&
 template <int N> __device__ __forceinline__ void round_all(u32 (&a)[N / 8][4], const float (&s)[N]) {
 #pragma unroll
     for (int i = 0; i < N / 2; i++) a[i / 4][i % 4] = pack2(s[2 * i], s[2 * i + 1]);
-}
-
-// unpack is a number of those that pack2 rounded.
-__device__ __forceinline__ float unpack(u32 pair, int i) {
-    T x;
-    x.bits = u16(i ? pair >> 16 : pair);
-    return to_float(x);
 }
 
 template <int N> __device__ __forceinline__ void clear(float (&c)[N]) {
@@ -67,14 +49,7 @@ __device__ __forceinline__ void write_gradients(T *to, int pitch, int row, int l
         T *p = to + i64(r) * pitch + (threadIdx.x & 3) * 2;
 #pragma unroll
         for (int n = 0; n < WIDTH / 8; n++) {
-            float x = c[4 * n + 2 * half] * factor, y = c[4 * n + 2 * half + 1] * factor;
-            if (add) {
-                Vec<T, 2> old = load<2>(p + n * 8);
-                x += to_float(old.v[0]);
-                y += to_float(old.v[1]);
-            }
-            Vec<T, 2> v = {{from_float<T>(x), from_float<T>(y)}};
-            store(p + n * 8, v);
+            store_pair(p + n * 8, c[4 * n + 2 * half] * factor, c[4 * n + 2 * half + 1] * factor, add);
         }
     }
 }

@@ -45,6 +45,17 @@ template <int N, typename T> __device__ __forceinline__ void store(T *p, const V
     *reinterpret_cast<Vec<T, N> *>(p) = x;
 }
 
+// store_pair writes two numbers, or adds them to those that are there.
+template <typename T> __device__ __forceinline__ void store_pair(T *p, float x, float y, bool add) {
+    if (add) {
+        Vec<T, 2> old = load<2>(p);
+        x += to_float(old.v[0]);
+        y += to_float(old.v[1]);
+    }
+    Vec<T, 2> v = {{from_float<T>(x), from_float<T>(y)}};
+    store(p, v);
+}
+
 // load_floats and store_floats are N numbers of any type as floats; N is a power of
 // two, and p aligned to N numbers or to 16 bytes.
 template <int N, typename T> __device__ __forceinline__ void load_floats(const T *p, float (&x)[N]) {

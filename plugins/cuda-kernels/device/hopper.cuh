@@ -32,6 +32,18 @@ __device__ __forceinline__ void barrier_wait(u32 barrier, u32 parity) {
                  "@!done bra again%=;\n}" ::"r"(barrier), "r"(parity) : "memory");
 }
 
+// A Turn counts through the places of a ring of tiles: which it is, and which
+// phase of its barriers.
+template <int PLACES> struct Turn {
+    u32 place = 0, parity = 0;
+    __device__ __forceinline__ void next() {
+        if (++place == PLACES) {
+            place = 0;
+            parity ^= 1;
+        }
+    }
+};
+
 // A cluster is blocks that run at once and reach each other's shared memory; block_rank
 // is a block's number in its own. All threads of all of its blocks call cluster_sync: at
 // the start, before a barrier is used from another block, and before they end.

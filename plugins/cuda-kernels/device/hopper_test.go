@@ -24,7 +24,7 @@ var hopperText string
 // productSource is the test kernel, specialised.
 func productSource(t device.Type, columns, left, right int) device.Source {
 	return device.Source{
-		Name: "product.cu", Arch: device.HopperArch, Text: "#include \"hone.cuh\"\n" + device.PTX + device.Hopper + hopperText,
+		Name: "product.cu", Arch: device.HopperArch, Text: device.Include + device.PTX + device.Hopper + hopperText,
 		Defines: []string{"TYPE=" + t.C(), fmt.Sprintf("BF16=%d", 2-int(t)), fmt.Sprintf("COLUMNS=%d", columns), fmt.Sprintf("A_DOWN=%d", left), fmt.Sprintf("B_DOWN=%d", right)},
 	}
 }

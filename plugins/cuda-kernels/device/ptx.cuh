@@ -64,6 +64,16 @@ __device__ __forceinline__ u32 pack2(float x, float y) {
     return r;
 }
 
+// unpack is a number of those that pack2 rounded, 0 for the one in the low half.
+__device__ __forceinline__ float unpack(u32 pair, int i) {
+    u16 bits = u16(i ? pair >> 16 : pair);
+#if BF16
+    return to_float(bf16{bits});
+#else
+    return to_float(f16{bits});
+#endif
+}
+
 // exp2_fast and reciprocal err by two units of a float's last place.
 __device__ __forceinline__ float exp2_fast(float x) {
     float y;

@@ -30,6 +30,10 @@ const HopperArch = "sm_90a"
 // HeaderName is what a Source includes.
 const HeaderName = "hone.cuh"
 
+// Include is the line that includes it: what a Source begins with that has PTX before
+// its own text.
+const Include = "#include \"" + HeaderName + "\"\n"
+
 // A Source is CUDA C++ that is compiled as one: a file and how it is specialised.
 type Source struct {
 	Name    string   // "norm.cu", in messages

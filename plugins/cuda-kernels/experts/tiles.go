@@ -72,11 +72,9 @@ func (c tiles) kernel(set *device.Set, name string, t device.Type, shape ...stri
 		rows.DefineType("TYPE", t), rows.DefineFlag("BF16", t == device.BFloat16), rows.Define("PASS", c.pass),
 	}, shape...)
 	if t == device.Float32 {
-		return set.Kernel(device.Source{Name: "plain.cu", Text: include + productHeader + plainText, Defines: defines}, name)
+		return set.Kernel(device.Source{Name: "plain.cu", Text: device.Include + productHeader + plainText, Defines: defines}, name)
 	}
 	defines = append(defines, rows.Define("BM", c.rows), rows.Define("BN", c.columns), rows.Define("BK", c.deep),
 		rows.Define("WARPS_M", c.rowWarps), rows.Define("WARPS_N", c.columnWarps), rows.Define("STAGES", c.stages), rows.Define("RESIDENT", c.blocks))
-	return set.Kernel(device.Source{Name: "product.cu", Text: include + device.PTX + productHeader + productText, Defines: defines}, name)
+	return set.Kernel(device.Source{Name: "product.cu", Text: device.Include + device.PTX + productHeader + productText, Defines: defines}, name)
 }
-
-const include = "#include \"" + device.HeaderName + "\"\n"

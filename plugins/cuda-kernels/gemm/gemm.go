@@ -52,7 +52,7 @@ type Product struct {
 // New asks a set for the kernel of a product, for a GPU of so many multiprocessors.
 func New(set *device.Set, s Spec, processors int) *Product {
 	source := device.Source{
-		Name: "product.cu", Arch: device.HopperArch, Text: "#include \"" + device.HeaderName + "\"\n" + device.PTX + device.Hopper + text,
+		Name: "product.cu", Arch: device.HopperArch, Text: device.Include + device.PTX + device.Hopper + text,
 		Defines: []string{
 			rows.DefineFlag("BF16", s.Type == device.BFloat16), rows.DefineFlag("DOWN", s.Down),
 			rows.Define("RANK", s.Rank), rows.Define("STAGES", stages), rows.Define("TILES_DOWN", tilesDown),

@@ -28,14 +28,8 @@ __device__ __forceinline__ Place place(int tile, int down, int across) {
     return {(first + in % high) * 2 * ROWS, in / high * COLUMNS};
 }
 
-// A Ring is where a step's numbers lie: stages that are filled and read in turns.
-struct Ring {
-    u32 stage = 0, parity = 0;
-    __device__ __forceinline__ void next() {
-        if (++stage == STAGES) stage = 0, parity ^= 1;
-    }
-    __device__ __forceinline__ u32 last() const { return stage == 0 ? STAGES - 1 : stage - 1; }
-};
+// last is the stage before that of a turn.
+__device__ __forceinline__ u32 last(const Turn<STAGES> &turn) { return turn.place == 0 ? STAGES - 1 : turn.place - 1; }
 
 // step adds a warpgroup's product of a stage, of `count` times 16 numbers of depth.
 template <int COUNT> __device__ __forceinline__ void step(float (&sums)[128], u32 p, u32 q, int add) {
@@ -50,21 +44,6 @@ template <int COUNT> __device__ __forceinline__ void step(float (&sums)[128], u3
     }
     products_commit();
     products_wait<1>();
-}
-
-__device__ __forceinline__ float low(u32 pair) {
-#if BF16
-    return __uint_as_float(pair << 16);
-#else
-    return to_float(f16{u16(pair)});
-#endif
-}
-__device__ __forceinline__ float high(u32 pair) {
-#if BF16
-    return __uint_as_float(pair & 0xffff0000u);
-#else
-    return to_float(f16{u16(pair >> 16)});
-#endif
 }
 
 // meet waits for a warpgroup. A named barrier whose number is no constant would claim all.
@@ -93,7 +72,7 @@ product_of_linear(const __grid_constant__ TensorMap p, const __grid_constant__ T
 
     int down = (M + 2 * ROWS - 1) / (2 * ROWS), across = (N + COLUMNS - 1) / COLUMNS, steps = (K + DEPTH - 1) / DEPTH;
     int more = second ? SECOND : 0, tiles = down * across;
-    Ring ring;
+    Turn<STAGES> turn;
     if (group == 0) {
         give_registers<40>();
         if (threadIdx.x < 32 && elect()) {
@@ -103,8 +82,8 @@ product_of_linear(const __grid_constant__ TensorMap p, const __grid_constant__ T
                 for (int i = 0; i < steps + more; i++) {
                     const TensorMap &left = i < steps ? p : p2, &right = i < steps ? q : q2;
                     int k = (i < steps ? i : i - steps) * DEPTH;
-                    u32 to = stages + ring.stage * STAGE_BYTES, half = to + P_BYTES + rank * (Q_BYTES / 2), barrier = full + 8 * ring.stage;
-                    barrier_wait(empty + 8 * ring.stage, ring.parity ^ 1);
+                    u32 to = stages + turn.place * STAGE_BYTES, half = to + P_BYTES + rank * (Q_BYTES / 2), barrier = full + 8 * turn.place;
+                    barrier_wait(empty + 8 * turn.place, turn.parity ^ 1);
                     barrier_expect(barrier, STAGE_BYTES);
                     tile_load(to, left, k, row, barrier);
 #if DOWN
@@ -113,7 +92,7 @@ product_of_linear(const __grid_constant__ TensorMap p, const __grid_constant__ T
 #else
                     tile_load_to(BOTH, half, right, k, column, barrier);
 #endif
-                    ring.next();
+                    turn.next();
                 }
             }
         }
@@ -138,28 +117,28 @@ product_of_linear(const __grid_constant__ TensorMap p, const __grid_constant__ T
             }
             settle(sums);
             for (int i = 0; i < steps; i++) {
-                u32 from = stages + ring.stage * STAGE_BYTES;
-                barrier_wait(full + 8 * ring.stage, ring.parity);
+                u32 from = stages + turn.place * STAGE_BYTES;
+                barrier_wait(full + 8 * turn.place, turn.parity);
                 step<4>(sums, from + half * BLOCK, from + P_BYTES, i);
-                if (i > 0 && thread < 2) barrier_arrive_at(empty + 8 * ring.last(), thread);
-                ring.next();
+                if (i > 0 && thread < 2) barrier_arrive_at(empty + 8 * last(turn), thread);
+                turn.next();
             }
 #if RANK
             if (second) {
 #pragma unroll
                 for (int i = 0; i < SECOND; i++) {
-                    u32 from = stages + ring.stage * STAGE_BYTES;
-                    barrier_wait(full + 8 * ring.stage, ring.parity);
+                    u32 from = stages + turn.place * STAGE_BYTES;
+                    barrier_wait(full + 8 * turn.place, turn.parity);
                     if (i < SECOND - 1) step<4>(sums, from + half * BLOCK, from + P_BYTES, 1);
                     else step<(RANK - (SECOND - 1) * DEPTH + 15) / 16>(sums, from + half * BLOCK, from + P_BYTES, 1);
-                    if (thread < 2) barrier_arrive_at(empty + 8 * ring.last(), thread);
-                    ring.next();
+                    if (thread < 2) barrier_arrive_at(empty + 8 * last(turn), thread);
+                    turn.next();
                 }
             }
 #endif
             products_wait<0>();
             settle(sums);
-            if (thread < 2) barrier_arrive_at(empty + 8 * ring.last(), thread);
+            if (thread < 2) barrier_arrive_at(empty + 8 * last(turn), thread);
             if (add) {
                 barrier_wait(arrived, parity);
                 parity ^= 1;
@@ -174,7 +153,7 @@ product_of_linear(const __grid_constant__ TensorMap p, const __grid_constant__ T
                     u32 old[4];
                     ldmatrix(old, to);
 #pragma unroll
-                    for (int i = 0; i < 4; i++) v[2 * i] += low(old[i]), v[2 * i + 1] += high(old[i]);
+                    for (int i = 0; i < 4; i++) v[2 * i] += unpack(old[i], 0), v[2 * i + 1] += unpack(old[i], 1);
                 }
                 store_matrices(to, pack2(v[0], v[1]), pack2(v[2], v[3]), pack2(v[4], v[5]), pack2(v[6], v[7]));
             }
