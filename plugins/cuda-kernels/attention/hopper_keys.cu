@@ -109,12 +109,20 @@ struct Steps {
     int tiles, from, to, head = 0, tile = 0;
     Turn<STAGES> turn;
 
-    __device__ __forceinline__ Steps(const Shared &shared, int tiles, int from, int to) : shared(shared), tiles(tiles), from(from), to(to) { skip(); }
+    __device__ __forceinline__ Steps(const Shared &shared, int tiles, int from, int to)
+        : shared(shared), tiles(uniform(tiles)), from(uniform(from)), to(uniform(to)) { skip(); }
+    // uniform tells ptxas what is the same in all lanes, and needs no register of each.
+    static __device__ __forceinline__ int uniform(int x) { return __shfl_sync(0xffffffffu, x, 0); }
     __device__ __forceinline__ bool any() const { return head < GROUP; }
     __device__ __forceinline__ void wait() const { barrier_wait(shared.here(turn.place), turn.parity); }
-    __device__ __forceinline__ void next() {
+    // follows reports whether there is a next one, and it is this one's neighbour or the
+    // one behind that. Where more are passed over, this one has to be given back before:
+    // there may be no room for them all beside it.
+    __device__ __forceinline__ bool follows() const { return tile + 1 < to || (head + 1 < GROUP && tiles - to + from <= 1); }
+    __device__ __forceinline__ bool within() const { return tile >= from && tile < to; }
+    __device__ __forceinline__ void follow() {
         step();
-        skip();
+        if (!within()) pass();
     }
     __device__ __forceinline__ void step() {
         turn.next();
@@ -123,12 +131,14 @@ struct Steps {
             head++;
         }
     }
+    // pass passes a tile over, and skip all those before the next one.
+    __device__ __forceinline__ void pass() {
+        wait();
+        if ((threadIdx.x & 31) == 0) barrier_arrive(shared.free(turn.place));
+        step();
+    }
     __device__ __forceinline__ void skip() {
-        while (any() && (tile < from || tile >= to)) {
-            wait();
-            if ((threadIdx.x & 31) == 0) barrier_arrive(shared.free(turn.place));
-            step();
-        }
+        while (any() && !within()) pass();
     }
 };
 
@@ -171,7 +181,7 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Range 
     clear(dk_acc);
     clear(dv_acc);
     barrier_wait(shared.keys_here(), 0);
-    if (steps.any()) {
+    while (steps.any()) { // a run of tiles that follow each other
         steps.wait();
         settle(s);
         settle(dp);
@@ -229,8 +239,8 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Range 
             settle(s);
             settle(dp);
             settle(dk_acc);
-            steps.next();
-            if (!steps.any()) break;
+            if (!steps.follows()) break;
+            steps.follow();
             steps.wait();
             products_begin();
             rows_product<KEYS, QUERIES>(s, keys, shared.queries(steps.turn.place));
@@ -242,6 +252,9 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Range 
         products_wait<0>();
         settle(dk_acc);
         settle(dv_acc);
+        if (lane == 0) barrier_arrive(shared.free(place));
+        steps.step();
+        steps.skip();
     }
     if (dk) write_gradients(dk + range.kv * WIDTH, KV_HEADS * WIDTH, key, rows, dk_acc, SCALE, add_dk);
     if (dv) write_gradients(dv + range.kv * WIDTH, KV_HEADS * WIDTH, key, rows, dv_acc, 1.0f, add_dv);

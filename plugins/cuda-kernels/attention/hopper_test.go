@@ -3,6 +3,7 @@ package attention
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -93,24 +94,50 @@ func TestHopper(t *testing.T) {
 				t.Run(fmt.Sprintf("%d/%s/%v", width, c.name, typ), func(t *testing.T) {
 					b := devicetest.OpenHopper(t)
 					for _, shape := range [][2]int{{1, 1}, {63, 40}, {64, 64}, {128, 128}, {129, 129}, {300, 7}, {400, 300}, {513, 513}} {
-						p := newProblem(c.op, typ, shape[0], shape[1])
-						tr := newTrial(b, hopperSpec(c.op, typ), p)
-						tr.forward()
-						tr.backward()
-						for name, got := range tr.results() {
-							want := p.wants()[name]
-							check(t, fmt.Sprintf("%d rows: %s", shape[0], name), got, want, tolerance(typ))
-							if t.Failed() {
-								heads, wide := len(want)/p.rows/width, width
-								if name == "log sum" {
-									heads, wide = c.op.Heads, 1
-								}
-								t.Fatal(name, where(got, want, max(1, heads), wide, 0.05))
-							}
-						}
+						tryHopper(b, newProblem(c.op, typ, shape[0], shape[1]), typ)
 					}
 				})
 			}
+		}
+	}
+}
+
+func tryHopper(b *devicetest.Bench, p *problem, typ device.Type) {
+	b.Helper()
+	tr := newTrial(b, hopperSpec(p.op, typ), p)
+	tr.forward()
+	tr.backward()
+	for name, got := range tr.results() {
+		want := p.wants()[name]
+		check(b.TB, fmt.Sprintf("%d rows: %s", p.rows, name), got, want, tolerance(typ))
+		if b.TB.Failed() {
+			heads, wide := len(want)/p.rows/p.op.KeyWidth, p.op.KeyWidth
+			if name == "log sum" {
+				heads, wide = p.op.Heads, 1
+			}
+			b.TB.Fatal(name, where(got, want, max(1, heads), wide, 0.05))
+		}
+	}
+}
+
+// TestHopperDocuments: a document that ends anywhere in a tile of keys, and a long one
+// behind it: of the rows that see the tile, each half has its own.
+func TestHopperDocuments(t *testing.T) {
+	for _, width := range []int{64, 128} {
+		for _, change := range []func(o *graph.Attention){
+			func(*graph.Attention) {}, func(o *graph.Attention) { o.Cap = 3 }, func(o *graph.Attention) { o.Window = 300 }, func(o *graph.Attention) { o.Chunk = 400 },
+		} {
+			op := plainOp(4, 1, width, width)
+			op.Scale = 1 / math.Sqrt(float64(width))
+			change(&op)
+			t.Run(fmt.Sprintf("%d,cap=%v,window=%d,chunk=%d", width, op.Cap, op.Window, op.Chunk), func(t *testing.T) {
+				b := devicetest.OpenHopper(t)
+				for _, lengths := range [][]int{{100, 600}, {30, 600}, {64, 600}, {65, 520, 1, 1, 1}, {200, 20, 500, 90}, {1, 1, 700}} {
+					p := drawDocuments(op, device.BFloat16, rand.New(rand.NewPCG(1, uint64(lengths[0]))), lengths...)
+					p.solve()
+					tryHopper(b, p, device.BFloat16)
+				}
+			})
 		}
 	}
 }

@@ -30,19 +30,24 @@ func newProblem(op graph.Attention, t device.Type, rows, longest int) *problem {
 
 func drawProblem(op graph.Attention, t device.Type, rows, longest int) *problem {
 	random := rand.New(rand.NewPCG(uint64(rows), uint64(longest)))
-	p := &problem{op: op, rows: rows}
-	for len(p.start) < rows {
-		start := int32(len(p.start))
-		n := 1 + random.IntN(longest)
-		if start == 0 {
-			n = longest
-		}
-		end := min(start+int32(n), int32(rows))
-		for range end - start {
-			p.start = append(p.start, start)
-			p.end = append(p.end, end)
+	lengths := []int{min(longest, rows)}
+	for at := lengths[0]; at < rows; at += lengths[len(lengths)-1] {
+		lengths = append(lengths, min(1+random.IntN(longest), rows-at))
+	}
+	return drawDocuments(op, t, random, lengths...)
+}
+
+// drawDocuments draws a problem with documents of these lengths.
+func drawDocuments(op graph.Attention, t device.Type, random *rand.Rand, lengths ...int) *problem {
+	p := &problem{op: op}
+	for _, n := range lengths {
+		start := int32(p.rows)
+		p.rows += n
+		for range n {
+			p.start, p.end = append(p.start, start), append(p.end, int32(p.rows))
 		}
 	}
+	rows := p.rows
 	draw := func(n int) []float32 {
 		x := make([]float32, n)
 		for i := range x {
