@@ -7,8 +7,11 @@ import (
 	"github.com/honeml/hone/plugins/cuda-kernels/rows"
 )
 
+//go:embed shares.cuh
+var sharesText string
+
 //go:embed backward.cu
-var text string
+var backwardText string
 
 // A Spec is d = scale·dy·B and dB += dyᵀ·h for dy [rows, Width] and B [Width, Rank].
 type Spec struct {
@@ -70,7 +73,7 @@ type Backward struct {
 // New asks a set for the kernels.
 func New(set *device.Set, s Spec) *Backward {
 	source := device.Source{
-		Name: "backward.cu", Text: device.Include + device.PTX + text,
+		Name: "backward.cu", Text: device.Include + device.PTX + sharesText + backwardText,
 		Defines: []string{
 			rows.DefineType("TYPE", s.Type), rows.DefineFlag("BF16", s.Type == device.BFloat16),
 			rows.Define("WIDTH", s.Width), rows.Define("RANK", s.Rank), rows.Define("STAGES", s.stages(s.blocks())), rows.Define("BLOCKS", s.blocks()),
@@ -80,22 +83,30 @@ func New(set *device.Set, s Spec) *Backward {
 }
 
 // cut is how many blocks share the columns, into how many spans rows are cut, and how
-// long those are: so that no multiprocessor has much more to do than the others, and
-// shares are few.
+// long those are.
 func (b *Backward) cut(n int) (columns, spans, span int) {
 	columns = device.Ceil(b.spec.Width, tileColumns)
-	tiles, least := device.Ceil(n, tileRows), 0.0
-	for each := device.Ceil(tiles, b.mostSpans()); each <= tiles; each++ { // tiles of a span
-		count := device.Ceil(tiles, each)
-		rounds := device.Ceil(columns*count, b.spec.Processors*b.spec.blocks())
+	spans, each := cut(columns, device.Ceil(n, tileRows), b.mostSpans(), b.spec.Processors*b.spec.blocks())
+	return columns, spans, each * tileRows
+}
+
+// cut cuts tiles, one behind the other, into at most some spans, each for so many blocks
+// beside each other: so that no multiprocessor has much more to do than the others, and
+// shares are few. atOnce is how many blocks the GPU has at a time; each is the tiles of
+// a span.
+func cut(beside, tiles, most, atOnce int) (spans, each int) {
+	least := 0.0
+	for long := device.Ceil(tiles, most); long <= tiles; long++ {
+		count := device.Ceil(tiles, long)
+		rounds := device.Ceil(beside*count, atOnce)
 		// A block's beginning and end, and adding its shares up, take as long as some
 		// tiles.
-		cost := float64(rounds)*(float64(each)+3) + 0.1*float64(count)
+		cost := float64(rounds)*(float64(long)+3) + 0.1*float64(count)
 		if least == 0 || cost < least {
-			least, spans, span = cost, count, each*tileRows
+			least, spans, each = cost, count, long
 		}
 	}
-	return columns, spans, span
+	return spans, each
 }
 
 // mostSpans is as many as give each multiprocessor four blocks.
@@ -123,16 +134,22 @@ func (b *Backward) Wins(n int) bool {
 	return b != nil && n >= tileRows && b.Workspace(n) <= mostWorkspace
 }
 
+// A Matrix is one whose rows lie Stride numbers apart.
+type Matrix struct {
+	At     device.Pointer
+	Stride int
+}
+
 // Run writes d [n, Rank] and adds to dB [Width, Rank], which is float32, from dy
 // [n, Width], B, and h [n, Rank].
-func (b *Backward) Run(q *device.Queue, n int, d, dB, dy, factor, h device.Pointer, scale float32, workspace device.Pointer) {
+func (b *Backward) Run(q *device.Queue, n int, d Matrix, dB, dy, factor device.Pointer, h Matrix, scale float32, workspace device.Pointer) {
 	if n == 0 {
 		return
 	}
 	columns, spans, span := b.cut(n)
 	shares := workspace.Offset(b.ofD(n))
 	grid := device.Grid{X: columns, Y: spans, Threads: threads, Shared: b.spec.partsBytes() + b.spec.stages(b.spec.blocks())*b.spec.stageBytes()}
-	q.Launch(b.share, grid, dy, factor, h, workspace, shares, int32(n), int32(span))
+	q.Launch(b.share, grid, dy, factor, h.At, workspace, shares, int32(n), int32(h.Stride), int32(span))
 	numbers := (n + b.spec.Width) * b.spec.Rank
-	q.Launch(b.finish, device.Grid{X: device.Ceil(numbers, 4*256), Threads: 256}, workspace, shares, d, dB, scale, int32(n), int32(columns), int32(spans))
+	q.Launch(b.finish, device.Grid{X: device.Ceil(numbers, 4*256), Threads: 256}, workspace, shares, d.At, dB, scale, int32(n), int32(d.Stride), int32(columns), int32(spans))
 }

@@ -55,14 +55,15 @@ func compare(b *devicetest.Bench, kernels *adapter.Backward, s adapter.Spec, n i
 	}
 	workspace := b.Alloc(device.Float32, int(kernels.Workspace(n)/4))
 	first := rowstest.Empty(b, s.Type, n*s.Rank)
-	kernels.Run(b.Queue, n, first.Pointer, gradient.Pointer, dy.Pointer, factor.Pointer, h.Pointer, scale, workspace)
+	matrix := func(v rowstest.Buffer) adapter.Matrix { return adapter.Matrix{At: v.Pointer, Stride: s.Rank} }
+	kernels.Run(b.Queue, n, matrix(first), gradient.Pointer, dy.Pointer, factor.Pointer, matrix(h), scale, workspace)
 	rowstest.Compare(b, name+"d", first, wantD, 1e-3)
 	rowstest.Compare(b, name+"dB", gradient, wantB, 1e-3)
 
 	again := rowstest.Empty(b, s.Type, n*s.Rank)
 	again.Numbers = make([]float32, n*s.Rank)
 	first.Numbers = make([]float32, n*s.Rank)
-	kernels.Run(b.Queue, n, again.Pointer, gradient.Pointer, dy.Pointer, factor.Pointer, h.Pointer, scale, workspace)
+	kernels.Run(b.Queue, n, matrix(again), gradient.Pointer, dy.Pointer, factor.Pointer, matrix(h), scale, workspace)
 	rowstest.Same(b, name+"d, twice", first, again)
 }
 
@@ -113,7 +114,8 @@ func BenchmarkBackward(b *testing.B) {
 		d, gradient := bench.Alloc(device.BFloat16, n*s.Rank), bench.Alloc(device.Float32, width*s.Rank)
 		workspace := bench.Alloc(device.Float32, int(kernels.Workspace(n)/4))
 		tasks = append(tasks, rowstest.Task{Name: fmt.Sprint(width), Bytes: int64(2 * n * width), Run: func() {
-			kernels.Run(bench.Queue, n, d, gradient, dy, factor, h, 1, workspace)
+			rows := func(at device.Pointer) adapter.Matrix { return adapter.Matrix{At: at, Stride: s.Rank} }
+			kernels.Run(bench.Queue, n, rows(d), gradient, dy, factor, rows(h), 1, workspace)
 		}})
 	}
 	bench.Load(set)

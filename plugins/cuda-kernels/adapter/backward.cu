@@ -9,8 +9,8 @@
 // FLOPs 4·rows·WIDTH·RANK; bytes 2·rows·WIDTH, and 4·RANK/512 of that, written and read,
 // for the shares of d. Bound by memory.
 //
-// Before it stand hone.cuh, BF16 and ptx.cuh; Defined are TYPE, WIDTH, RANK, STAGES and
-// BLOCKS, which a multiprocessor has at a time.
+// Before it stand hone.cuh, BF16, ptx.cuh and shares.cuh; Defined are TYPE, WIDTH, RANK,
+// STAGES and BLOCKS, which a multiprocessor has at a time.
 #line 15 "backward.cu"
 
 typedef TYPE T;
@@ -23,7 +23,7 @@ enum {
 };
 
 // fetch starts the copies of a tile of dy and of h; what is beyond their edges is 0.
-__device__ __forceinline__ void fetch(u32 stage, const T *dy, const T *h, int row, int column, int rows) {
+__device__ __forceinline__ void fetch(u32 stage, const T *dy, const T *h, int hStride, int row, int column, int rows) {
 #pragma unroll
     for (int i = 0; i < ROWS * COLUMNS / 8 / (32 * WARPS); i++) {
         int at = i * 32 * WARPS + threadIdx.x, r = at / (COLUMNS / 8), c = at % (COLUMNS / 8) * 8;
@@ -33,20 +33,26 @@ __device__ __forceinline__ void fetch(u32 stage, const T *dy, const T *h, int ro
     for (int at = threadIdx.x; at < ROWS * EIGHTS; at += 32 * WARPS) {
         int r = at / EIGHTS, c = at % EIGHTS * 8;
         bool there = row + r < rows;
-        copy16(stage + TILE_BYTES + (r * SHORT + c) * 2, there ? h + i64(row + r) * RANK + c : h, there ? 16 : 0);
+        copy16(stage + TILE_BYTES + (r * SHORT + c) * 2, there ? h + i64(row + r) * hStride + c : h, there ? 16 : 0);
     }
 }
 
-// share: block (x, y) has columns 512·x on, and rows from y·span on. dShares is
-// [gridDim.x, rows, RANK], dbShares [gridDim.y, WIDTH, RANK].
+// share: block (x, y) has columns 512·x on, and rows from y·span on. Rows of h lie hStride
+// numbers apart. dShares is [gridDim.x, rows, RANK], dbShares [gridDim.y, WIDTH, RANK].
 extern "C" __global__ void __launch_bounds__(32 * WARPS, BLOCKS)
-share(const T *dy, const T *b, const T *h, float *dShares, float *dbShares, int rows, int span) {
+share(const T *dy, const T *b, const T *h, float *dShares, float *dbShares, int rows, int hStride, int span) {
     extern __shared__ char memory[];
     auto &parts = *reinterpret_cast<float (*)[WARPS][ROWS][RANK]>(memory); // of d, a warp's each
     u32 stages = shared_address(memory) + sizeof(parts);
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
     int column = blockIdx.x * COLUMNS, own = column + warp * OWN;
     int first = blockIdx.y * span, end = min(rows, first + span), tiles = (end - first + ROWS - 1) / ROWS;
+
+#pragma unroll
+    for (int i = 0; i < STAGES - 1; i++) {
+        if (i < tiles) fetch(stages + i * STAGE_BYTES, dy, h, hStride, first + i * ROWS, column, end);
+        commit();
+    }
 
     // b's rows of this warp's columns, as operands B: 16 columns of dy for each k.
     u32 factor[OWN / 16][EIGHTS][2];
@@ -63,16 +69,11 @@ share(const T *dy, const T *b, const T *h, float *dShares, float *dbShares, int 
             }
 
     float sums[OWN / 16][EIGHTS][4] = {};
-#pragma unroll
-    for (int i = 0; i < STAGES - 1; i++) {
-        if (i < tiles) fetch(stages + i * STAGE_BYTES, dy, h, first + i * ROWS, column, end);
-        commit();
-    }
     for (int tile = 0; tile < tiles; tile++) {
         wait<STAGES - 2>();
         __syncthreads();
         int ahead = tile + STAGES - 1;
-        if (ahead < tiles) fetch(stages + ahead % STAGES * STAGE_BYTES, dy, h, first + ahead * ROWS, column, end);
+        if (ahead < tiles) fetch(stages + ahead % STAGES * STAGE_BYTES, dy, h, hStride, first + ahead * ROWS, column, end);
         commit();
         u32 at = stages + tile % STAGES * STAGE_BYTES, mine = at + warp * OWN * 2;
 
@@ -121,26 +122,11 @@ share(const T *dy, const T *b, const T *h, float *dShares, float *dbShares, int 
             }
 }
 
-__device__ __forceinline__ float4 total(const float *shares, i64 at, i64 apart, int count) {
-    float4 sum = {};
-    for (int i = 0; i < count; i++) {
-        float4 v = *reinterpret_cast<const float4 *>(shares + at + i * apart);
-        sum.x += v.x, sum.y += v.y, sum.z += v.z, sum.w += v.w;
-    }
-    return sum;
-}
-
-// finish has each thread add up the shares of four numbers of d, or of db.
+// finish has each thread add up the shares of four numbers of d, whose rows lie dStride
+// numbers apart, or of db.
 extern "C" __global__ void __launch_bounds__(256)
-finish(const float *dShares, const float *dbShares, T *d, float *db, float scale, int rows, int dCount, int dbCount) {
+finish(const float *dShares, const float *dbShares, T *d, float *db, float scale, int rows, int dStride, int dCount, int dbCount) {
     i64 i = (i64(blockIdx.x) * 256 + threadIdx.x) * 4, ofD = i64(rows) * RANK, ofB = i64(WIDTH) * RANK;
-    if (i < ofD) {
-        float4 sum = total(dShares, i, ofD, dCount);
-        store_floats<4>(d + i, {sum.x * scale, sum.y * scale, sum.z * scale, sum.w * scale});
-        return;
-    }
-    i -= ofD;
-    if (i >= ofB) return;
-    float4 sum = total(dbShares, i, ofB, dbCount), &old = *reinterpret_cast<float4 *>(db + i);
-    old = make_float4(old.x + sum.x, old.y + sum.y, old.z + sum.z, old.w + sum.w);
+    if (i < ofD) store_total(d + i / RANK * dStride + i % RANK, scale, dShares, i, ofD, dCount);
+    else if (i - ofD < ofB) add_total(db, dbShares, i - ofD, ofB, dbCount);
 }

@@ -12,5 +12,12 @@ func Specimens(set *device.Set) {
 			}
 		}
 	}
+	for _, t := range []device.Type{device.BFloat16, device.Float16} {
+		for _, shared := range []int{99 << 10, 227 << 10} {
+			for _, rank := range []int{8, 16, 24, 32, 48, 64, 96} {
+				NewInput(set, InputSpec{Type: t, Width: 4096, Rank: rank, Shared: shared, Processors: 132})
+			}
+		}
+	}
 	New(set, Spec{Type: device.BFloat16, Width: 200, Rank: 16, Shared: 227 << 10, Processors: 132})
 }

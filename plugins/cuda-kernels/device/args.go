@@ -27,8 +27,8 @@ func Align(bytes int64) int64 { return (bytes + Alignment - 1) / Alignment * Ali
 type TensorMap = cuda.TensorMap
 
 // pack writes arguments where the kernel reads them. An argument is a Pointer, an
-// int32, uint32, int64, uint64, float32 or TensorMap, and as long as the kernel's
-// parameter.
+// int32, uint32, int64, uint64, float32 or TensorMap, or several int32 or TensorMap, which
+// a struct of the kernel's holds, and as long as the kernel's parameter.
 func pack(buffer []byte, parameters []cubin.Parameter, args []any) ([]byte, error) {
 	if len(args) != len(parameters) {
 		return nil, fmt.Errorf("%d arguments, it takes %d", len(args), len(parameters))
@@ -53,8 +53,16 @@ func pack(buffer []byte, parameters []cubin.Parameter, args []any) ([]byte, erro
 			buffer = binary.LittleEndian.AppendUint32(buffer, a)
 		case float32:
 			buffer = binary.LittleEndian.AppendUint32(buffer, math.Float32bits(a))
+		case []int32:
+			for _, v := range a {
+				buffer = binary.LittleEndian.AppendUint32(buffer, uint32(v))
+			}
 		case TensorMap:
 			buffer = append(buffer, a[:]...)
+		case []TensorMap:
+			for i := range a {
+				buffer = append(buffer, a[i][:]...)
+			}
 		default:
 			return nil, fmt.Errorf("argument %d is a %T", i, arg)
 		}
@@ -65,10 +73,10 @@ func pack(buffer []byte, parameters []cubin.Parameter, args []any) ([]byte, erro
 	return buffer, nil
 }
 
-// mapped reports whether a TensorMap is among the parameters: they are then given to
+// mapped reports whether TensorMaps are among the parameters: they are then given to
 // the driver one by one, as it sees to a map's alignment only so.
 func mapped(parameters []cubin.Parameter) bool {
-	return slices.ContainsFunc(parameters, func(p cubin.Parameter) bool { return p.Size == len(TensorMap{}) })
+	return slices.ContainsFunc(parameters, func(p cubin.Parameter) bool { return p.Size > 0 && p.Size%len(TensorMap{}) == 0 })
 }
 
 // split is where each parameter lies in what pack wrote.

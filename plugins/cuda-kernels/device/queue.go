@@ -73,8 +73,8 @@ func (q *Queue) do(f func() error) {
 func (q *Queue) At(where string) { q.where = where }
 
 // Launch runs a kernel. The arguments are Pointer, int32, uint32, int64, uint64,
-// float32 or TensorMap, one for each of the kernel's parameters; a grid without blocks is no
-// launch.
+// float32, TensorMap, []int32 or []TensorMap, one for each of the kernel's parameters; a grid
+// without blocks is no launch.
 func (q *Queue) Launch(k *Kernel, grid Grid, args ...any) {
 	if q.err != nil || grid.X == 0 {
 		return

@@ -256,7 +256,7 @@ func (m *meter) product(node int, p product) (float64, error) {
 	own := map[pass]*gemm.Product{passForward: n.forth, passBackward: n.back}[p.pass]
 	if own != nil {
 		ways = append(ways, func(q *device.Queue) {
-			own.Multiply(q, d.rows, d.cols, a.cols, gemm.Operands{P: a.at, Q: b.at, D: d.at})
+			own.Multiply(q, d.rows, d.cols, gemm.Operands{Terms: []gemm.Term{{P: a.at, Q: b.at, K: a.cols}}, D: d.at})
 		})
 	}
 	return fastest(ways, m.timed)
@@ -314,6 +314,13 @@ func (m *meter) copies() (rate float64, err error) {
 		}
 	}
 	n := min(bytes/2, mostCopied) / device.Alignment * device.Alignment
-	seconds, err := fastest([]way{func(q *device.Queue) { q.Copy(at.Offset(n), at, n) }}, m.timed)
+	// What is read and what is written may meet in the same banks of memory, by how far
+	// they lie apart.
+	var ways []way
+	for _, apart := range []int64{n, n - n/16, n - n/7} {
+		apart = apart / device.Alignment * device.Alignment
+		ways = append(ways, func(q *device.Queue) { q.Copy(at.Offset(apart), at, apart) })
+	}
+	seconds, err := fastest(ways, m.timed)
 	return 2 * float64(n) / seconds, err
 }

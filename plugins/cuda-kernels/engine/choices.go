@@ -29,7 +29,24 @@ func (e *Engine) choices() []kernels.Choice {
 	if e.settings.WeightType == "" || e.settings.WeightType == "auto" {
 		out = append(out, kernels.Choice{What: "frozen weights are held as " + e.held.String(), Why: "as activations are"})
 	}
-	return append(out, slices.Concat(e.productChoices(), e.attentionChoices())...)
+	return append(out, slices.Concat(e.groupChoices(), e.productChoices(), e.attentionChoices())...)
+}
+
+// groupChoices say which linears have something in common.
+func (e *Engine) groupChoices() []kernels.Choice {
+	count := map[string]int{}
+	for _, g := range e.groups {
+		var names []string
+		for _, n := range g.members {
+			names = append(names, withoutLayer(n.name()))
+		}
+		count[strings.Join(names, ", ")]++
+	}
+	var out []kernels.Choice
+	for _, names := range slices.Sorted(maps.Keys(count)) {
+		out = append(out, kernels.Choice{What: fmt.Sprintf("%s (%d): one pass over their input for all of their adapters", names, count[names]), Why: "they have one input"})
+	}
+	return out
 }
 
 // attentionChoices say which attentions run on slower kernels than there are, and why.

@@ -48,8 +48,11 @@ func (k costs) forward(node int) float64 {
 	case *graph.Linear:
 		seconds := k.product(o.Weight)
 		if o.Adapter != nil {
-			seconds += k.product(o.Adapter.A)
-			if l := linearOf(k.e.nodes[node]); !l.forth.Wins(k.rows, l.out) {
+			l := linearOf(k.e.nodes[node])
+			if l.readsInput() {
+				seconds += k.product(o.Adapter.A)
+			}
+			if !l.forth.Wins(k.rows, l.out) {
 				seconds += k.product(o.Adapter.B)
 			}
 		}
@@ -92,7 +95,10 @@ func (k costs) backward(node int) float64 {
 // adapterBack is the seconds of an adapter's backward pass: x is read for the gradient of
 // A, dy for that of B and for what goes on to A, and dx is written for the latter.
 func (k costs) adapterBack(l *linearNode, a *graph.Adapter) float64 {
-	ofX, ofY := 1.0, 2.0
+	ofX, ofY := 0.0, 2.0
+	if l.readsInput() {
+		ofX++
+	}
 	if !l.back.Wins(k.rows, l.in) || l.drop != nil {
 		ofX += 2 // dx is written, and read to be added to
 	}

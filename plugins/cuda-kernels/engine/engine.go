@@ -24,11 +24,12 @@ type Engine struct {
 	held     device.Type // of frozen matrices
 	matrices []bool      // by parameter: whether it is one
 
-	set   device.Set
-	nodes []node // by index of the Graph's nodes
-	head  *logitsHead
-	keys  []string // modules whose dropout has a key, by index
-	loss  *loss.CrossEntropy
+	set    device.Set
+	nodes  []node   // by index of the Graph's nodes
+	groups []*group // of linears of one input, in the order of the Graph
+	head   *logitsHead
+	keys   []string // modules whose dropout has a key, by index
+	loss   *loss.CrossEntropy
 
 	linksRows bool // an embedding is trained, whose gradient goes by rows with the same id
 
@@ -45,6 +46,7 @@ type Engine struct {
 	scoring     *program // the forward pass alone
 	activations span
 	scratchSpan span
+	groupSpan   span // what a group's linears leave for its first in the backward pass
 	batchSpan   span
 	keySpan     span
 	cacheSpan   span
@@ -124,6 +126,9 @@ func Bind(req *kernels.BindRequest, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.head = e.findHead(e.nodes)
+	if full != nil {
+		e.join(full.BackwardSteps())
+	}
 	e.loss = loss.New(&e.set, loss.Spec{Vocab: e.g.Vocabulary(), Type: e.typeOf(e.g.Logits), Shared: o.SharedBytes})
 	if err := e.plan(full); err != nil {
 		return nil, err

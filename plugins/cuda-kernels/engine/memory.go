@@ -64,5 +64,13 @@ func (c *call) take(bytes int64) device.Pointer {
 	return p
 }
 
+// lend is the next bytes for one kernel: what comes after it may have them too.
+func (c *call) lend(bytes int64) device.Pointer {
+	before := c.scratch
+	p := c.take(bytes)
+	c.scratch = before
+	return p
+}
+
 // bytesText is a size as people read it.
 func bytesText(n int64) string { return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30)) }

@@ -28,6 +28,7 @@ type call struct {
 	// accumulate says whether to add).
 	dOut, dIn  []device.Pointer
 	accumulate []bool
+	led        []device.Pointer // gradients of the outputs of the linears that this one leads
 }
 
 // A node computes an operation of the Graph. backward adds to the gradients of

@@ -17,7 +17,11 @@ type linearNode struct {
 	key     int // index of the dropout's key among a step's; −1 without dropout
 
 	forth, back *gemm.Product     // x·Wᵀ and dy·W with the adapter's; nil where cuBLASLt has them
-	thin        *adapter.Backward // what the adapter takes from dy; nil likewise
+	input       *adapter.Input    // what the adapter takes from x; nil likewise
+	thin        *adapter.Backward // what it takes from dy; nil likewise
+
+	group  *group // that it belongs to in training, or nil
+	rankAt int    // where its adapter's part begins there
 
 	bias   *rows.Bias       // nil: neither the linear nor its adapter has one
 	sums   *rows.ColumnSums // of dy, for the gradients of biases; or nil
@@ -49,6 +53,12 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 		s := adapter.Spec{Type: act, Width: n.out, Rank: a.Rank, Shared: b.e.options.SharedBytes, Processors: b.e.options.Processors}
 		if !b.e.options.Library && adapter.Runs(s) {
 			n.thin = adapter.New(set, s)
+		}
+	}
+	if a != nil {
+		s := adapter.InputSpec{Type: act, Width: n.in, Rank: a.Rank, Shared: b.e.options.SharedBytes, Processors: b.e.options.Processors}
+		if !b.e.options.Library && adapter.RunsInput(s) {
+			n.input = adapter.NewInput(set, s)
 		}
 	}
 	if held := b.e.matrixType(o.Weight); held != act {
@@ -100,7 +110,9 @@ func (n *linearNode) fallsBack(rowCount int) string {
 // combined is p·q + p2·q2, added to d where add; without a p2 it is p·q.
 func (n *linearNode) combined(c *call, kernel *gemm.Product, d, p, q, p2, q2 operand, add bool) {
 	if kernel.Wins(d.rows, d.cols) {
-		kernel.Multiply(c.q, d.rows, d.cols, p.cols, gemm.Operands{P: p.at, Q: q.at, P2: p2.at, Q2: q2.at, D: d.at, Add: add})
+		kernel.Multiply(c.q, d.rows, d.cols, gemm.Operands{
+			Terms: []gemm.Term{{P: p.at, Q: q.at, K: p.cols}}, Small: gemm.Term{P: p2.at, Q: q2.at, K: p2.cols, Stride: p2.stride}, D: d.at, Add: add,
+		})
 		return
 	}
 	if p2.at != 0 { // first, so that the large product adds to it: what that reads passes beside its arithmetic
@@ -125,9 +137,17 @@ func (n *linearNode) scratchBytes(rowCount int) int64 {
 		if n.drop != nil {
 			total += need(int64(rowCount) * int64(n.in) * size)
 		}
+		lent := int64(0)
 		if n.thin != nil { // which may be for smaller batches alone
-			total += need(n.thin.Most(rowCount))
+			lent = n.thin.Most(rowCount)
 		}
+		if n.input != nil {
+			lent = max(lent, n.input.Workspace(rowCount))
+		}
+		if n.group != nil && n.group.input != nil {
+			lent = max(lent, n.group.input.Workspace(rowCount))
+		}
+		total += need(lent)
 	}
 	if n.sums != nil {
 		total += need(n.sums.Workspace(int64(rowCount)))
@@ -164,9 +184,16 @@ func (n *linearNode) activations(c *call, at device.Pointer, t device.Type, widt
 	return operand{at: at, t: t, rows: c.rows, cols: width}
 }
 
-// keptBytes: what comes of the adapter's input and A, which the gradient of B reads.
+// keptBytes: what comes of the adapter's input and A, which the gradient of B reads; in a
+// group the first linear keeps it for all.
 func (n *linearNode) keptBytes(rowCount int) int64 {
 	a := n.op.Adapter
+	if g := n.group; g != nil {
+		if !g.leads(n) {
+			return 0
+		}
+		return int64(rowCount) * int64(g.rank) * n.e.act.Size()
+	}
 	if a == nil || !n.trained(a.B) {
 		return 0
 	}
@@ -180,7 +207,7 @@ func (n *linearNode) forward(c *call) {
 	a := diff.Active(n.op, c.adapter)
 	var h, b operand
 	if a != nil {
-		h, b = n.down(c, a, n.dropped(c, x)), n.parameter(a.B)
+		h, b = n.adapted(c, a, x), n.parameter(a.B)
 		e.clock.lap(familyAdapter)
 	}
 	n.combined(c, n.forth, y, x, n.weight(c).T(), h, b.T(), false)
@@ -192,6 +219,24 @@ func (n *linearNode) forward(c *call) {
 	}
 }
 
+// readsInput reports whether the adapter has x read, in training: one that does not lead
+// its group is given what it needs.
+func (n *linearNode) readsInput() bool { return n.group == nil || n.group.leads(n) }
+
+// joined reports whether the linear's group is at work: in training.
+func (n *linearNode) joined(c *call) bool { return n.group != nil && c.kept != 0 }
+
+// adapted is h = s·dropout(x)·Aᵀ [rows, rank].
+func (n *linearNode) adapted(c *call, a *graph.Adapter, x operand) operand {
+	if !n.joined(c) {
+		return n.down(c, a, n.dropped(c, x))
+	}
+	if n.group.leads(n) {
+		n.group.down(c, x)
+	}
+	return n.group.part(n, n.group.h(c))
+}
+
 // down is h = s·input·Aᵀ [rows, rank], where it is kept or in scratch memory.
 func (n *linearNode) down(c *call, a *graph.Adapter, input operand) operand {
 	at := c.kept
@@ -199,6 +244,10 @@ func (n *linearNode) down(c *call, a *graph.Adapter, input operand) operand {
 		at = c.take(int64(c.rows) * int64(a.Rank) * n.e.act.Size())
 	}
 	h := n.activations(c, at, n.e.act, a.Rank)
+	if n.input.Wins(c.rows) {
+		n.input.Down(c.q, c.rows, h.at, input.at, n.parameter(a.A).at, float32(a.Scaling()), c.lend(n.input.Workspace(c.rows)))
+		return h
+	}
 	n.e.multiply(c.q, h, input, n.parameter(a.A).T(), float32(a.Scaling()), false)
 	return h
 }
@@ -228,19 +277,40 @@ func (n *linearNode) backward(c *call) {
 		n.narrow.Write(c.q, int64(c.rows)*int64(n.out), dy.at, c.dOut[0], 1)
 	}
 	x := n.activations(c, c.in[0], e.act, n.in)
+	if n.joined(c) {
+		n.joinedBackward(c, x, dy)
+	} else {
+		n.aloneBackward(c, x, dy)
+	}
+	if n.trained(n.op.Weight) {
+		e.multiply(c.q, n.gradientOperand(n.op.Weight), dy.T(), x, 1, true)
+	}
+}
+
+// aloneBackward is the gradients of x and of the adapter's matrices.
+func (n *linearNode) aloneBackward(c *call, x, dy operand) {
 	adds := c.accumulate[0]
 	var d, down operand
 	if a := diff.Active(n.op, c.adapter); a != nil {
 		d, adds = n.adapter(c, a, x, dy)
 		down = n.parameter(a.A)
-		e.clock.lap(familyAdapter + familyBackward)
+		n.e.clock.lap(familyAdapter + familyBackward)
 	}
 	if c.dIn[0] != 0 {
-		dx := n.activations(c, c.dIn[0], e.act, n.in)
+		dx := n.activations(c, c.dIn[0], n.e.act, n.in)
 		n.combined(c, n.back, dx, dy, n.weight(c), d, down, adds)
 	}
-	if n.trained(n.op.Weight) {
-		e.multiply(c.q, n.gradientOperand(n.op.Weight), dy.T(), x, 1, true)
+}
+
+// joinedBackward is its part of that in a group.
+func (n *linearNode) joinedBackward(c *call, x, dy operand) {
+	g := n.group
+	if a := n.op.Adapter; a != nil {
+		n.ofOutput(c, a, g.part(n, g.d(c)), dy, g.part(n, g.h(c)))
+		n.e.clock.lap(familyAdapter + familyBackward)
+	}
+	if g.leads(n) {
+		g.finish(c, x, dy)
 	}
 }
 
@@ -258,11 +328,24 @@ func (n *linearNode) biases(c *call) {
 	}
 }
 
+// ofOutput is what the adapter takes from dy: d = s·dy·B, and the gradient of B.
+func (n *linearNode) ofOutput(c *call, a *graph.Adapter, d, dy, h operand) {
+	e, s := n.e, float32(a.Scaling())
+	if n.thin.Wins(c.rows) {
+		n.thin.Run(c.q, c.rows, d.rowsOf(), e.gradient(a.B), dy.at, n.parameter(a.B).at, h.rowsOf(), s, c.lend(n.thin.Workspace(c.rows)))
+		return
+	}
+	if n.trained(a.B) {
+		e.multiply(c.q, n.gradientOperand(a.B), dy.T(), h, 1, true)
+	}
+	e.multiply(c.q, d, dy, n.parameter(a.B), s, false)
+}
+
 // adapter is the adapter's share of backward. It answers the gradient of input·Aᵀ, whose
 // product with A goes to that of x, or none where that was added, and whether the
 // gradient of x holds something by then, to which the rest is added.
 func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) (d operand, adds bool) {
-	e, s := n.e, float32(a.Scaling())
+	e := n.e
 	input := x
 	if n.trained(a.A) || n.trained(a.B) && c.kept == 0 {
 		input = n.dropped(c, x)
@@ -272,15 +355,12 @@ func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) (d operan
 	if n.trained(a.B) && c.kept == 0 {
 		h = n.down(c, a, input)
 	}
-	if n.thin.Wins(c.rows) {
-		n.thin.Run(c.q, c.rows, d.at, e.gradient(a.B), dy.at, n.parameter(a.B).at, h.at, s, c.take(n.thin.Workspace(c.rows)))
-	} else {
-		if n.trained(a.B) {
-			e.multiply(c.q, n.gradientOperand(a.B), dy.T(), h, 1, true)
-		}
-		e.multiply(c.q, d, dy, n.parameter(a.B), s, false)
-	}
-	if n.trained(a.A) {
+	n.ofOutput(c, a, d, dy, h)
+	switch {
+	case !n.trained(a.A):
+	case n.input.Wins(c.rows):
+		n.input.Gradient(c.q, c.rows, e.gradient(a.A), input.at, d.at, c.lend(n.input.Workspace(c.rows)))
+	default:
 		e.multiply(c.q, n.gradientOperand(a.A), d.T(), input, 1, true)
 	}
 	if c.dIn[0] == 0 || !n.drops(c) {

@@ -26,7 +26,8 @@ func matricesOf(g *graph.Graph) []bool {
 }
 
 // flatAlignment is the distance, in elements, that parameters in the flat buffers
-// keep: their copies in 16 bits are aligned to 256 bytes.
+// keep: their copies in 16 bits are aligned to 256 bytes. Those of a group follow each
+// other without a gap.
 const flatAlignment = 128
 
 // parameters is where they lie.
@@ -44,13 +45,29 @@ type parameters struct {
 
 func (e *Engine) layOutParameters(a *arena) parameters {
 	p := parameters{frozen: make([]span, len(e.g.Params)), flat: make([]int64, len(e.g.Params))}
+	together := map[graph.ParamID][]graph.ParamID{}
+	for _, g := range e.groups {
+		for _, id := range g.parameters() {
+			together[id] = g.parameters()
+		}
+	}
+	for i := range p.flat {
+		p.flat[i] = -1
+	}
 	for _, param := range e.g.Params {
 		n := int64(param.Elements())
-		p.flat[param.ID] = -1
 		switch {
+		case param.Trainable && p.flat[param.ID] >= 0: // it lies with another's
 		case param.Trainable:
-			p.flat[param.ID] = p.elements
-			p.elements += (n + flatAlignment - 1) / flatAlignment * flatAlignment
+			of := together[param.ID]
+			if of == nil {
+				of = []graph.ParamID{param.ID}
+			}
+			for _, id := range of {
+				p.flat[id] = p.elements
+				p.elements += int64(e.g.Params[id].Elements())
+			}
+			p.elements = (p.elements + flatAlignment - 1) / flatAlignment * flatAlignment
 		case e.matrices[param.ID]:
 			p.frozen[param.ID] = a.take("weights", n*e.held.Size())
 		default:

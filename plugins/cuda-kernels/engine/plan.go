@@ -149,6 +149,7 @@ func (e *Engine) layOut(full *diff.Schedule, l layout) error {
 			s = forward // nothing below the head is trained
 		} else {
 			s.Keeps = e.keeps()
+			s.Join(e.trunkGroups())
 			e.schedule = s
 		}
 		e.scheduled = e.keepLess(s)
@@ -195,6 +196,7 @@ func (e *Engine) layOutWorkspaces(rows int) {
 		most = max(most, n.scratchBytes(at))
 	}
 	e.scratchSpan = a.take("workspace", most)
+	e.groupSpan = a.take("workspace", e.groupBytes(rows))
 	e.batchSpan = a.take("workspace", batchBytes(rows))
 	e.keySpan = a.take("workspace", int64(len(e.keys))*8)
 	e.products.workspace = a.take("workspace", productBytes)
@@ -237,7 +239,7 @@ func (e *Engine) Plan(previous []byte) (*kernels.Plan, error) {
 
 func (e *Engine) bound() bound {
 	return bound{
-		Format: 1, Precision: e.act.String(), Held: e.held.String(), Tokens: e.layout.tokens, Device: e.options.Device.Name,
+		Format: 2, Precision: e.act.String(), Held: e.held.String(), Tokens: e.layout.tokens, Device: e.options.Device.Name,
 	}
 }
 

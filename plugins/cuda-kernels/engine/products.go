@@ -1,17 +1,20 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 
+	"github.com/honeml/hone/plugins/cuda-kernels/adapter"
 	"github.com/honeml/hone/plugins/cuda-kernels/cublaslt"
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 )
 
-// An operand is a matrix in the GPU's memory, row-major and dense.
+// An operand is a matrix in the GPU's memory, row-major.
 type operand struct {
 	at         device.Pointer
 	t          device.Type
 	rows, cols int
+	stride     int  // numbers from row to row; 0: cols
 	transposed bool // used as its transpose
 }
 
@@ -22,7 +25,12 @@ func (o operand) T() operand {
 }
 
 func (o operand) matrix() cublaslt.Matrix {
-	return cublaslt.Matrix{Type: blasTypes[o.t], Rows: o.rows, Cols: o.cols, Stride: o.cols, Transposed: o.transposed}
+	return cublaslt.Matrix{Type: blasTypes[o.t], Rows: o.rows, Cols: o.cols, Stride: o.rowsOf().Stride, Transposed: o.transposed}
+}
+
+// rowsOf is the matrix as it lies.
+func (o operand) rowsOf() adapter.Matrix {
+	return adapter.Matrix{At: o.at, Stride: cmp.Or(o.stride, o.cols)}
 }
 
 var blasTypes = [...]cublaslt.Type{

@@ -19,6 +19,7 @@ type boundStep struct {
 	in, out    []int64
 	dOut, dIn  []int64
 	accumulate []bool
+	led        []int64
 	aux, kept  int64
 	inAux      []int64
 	value      graph.ValueID // that is moved
@@ -108,6 +109,7 @@ func (e *Engine) bind(s *diff.Schedule, rows int) *program {
 		default:
 			b.node = e.nodes[e.head.TrunkNodes[step.Node]]
 			b.in, b.out, b.dIn, b.dOut = places(step.In), places(step.Out), places(step.DIn), places(step.DOut)
+			b.led = places(step.Led)
 			if first := step.Out[0]; first >= 0 {
 				b.aux = offsets[first] + aux(first)
 			}
@@ -142,6 +144,7 @@ func (e *Engine) call(s *boundStep, c call) *call {
 		return out
 	}
 	c.in, c.out, c.dIn, c.dOut = addresses(s.in), addresses(s.out), addresses(s.dIn), addresses(s.dOut)
+	c.led = addresses(s.led)
 	c.accumulate, c.aux, c.inAux, c.kept = s.accumulate, e.activation(s.aux), addresses(s.inAux), e.activation(s.kept)
 	c.scratch = e.workspace()
 	return &c

@@ -11,14 +11,19 @@ import (
 //go:embed product.cu
 var text string
 
-// A Spec is d [M, N] = p·q + p2·q2, where p is [M, K] and p2 [M, Rank].
+// A Spec is d [M, N] = Σ p·q + p2·q2, a sum of up to [MostTerms] products with p [M, K],
+// and of one with p2 [M, Rank].
 type Spec struct {
 	Type device.Type // of all of them: BFloat16 or Float16
 	// Down: q lies as [K, N] and q2 as [Rank, N]. Otherwise as [N, K] and [N, Rank], and
 	// they are used transposed.
 	Down bool
-	Rank int // 0: there is no second product
+	Rank int // 0: there is no p2·q2
 }
+
+// MostTerms is how many large products there are in a sum at most: one more than queries,
+// keys and values.
+const MostTerms = 4
 
 // How product.cu is cut up.
 const (
@@ -55,7 +60,7 @@ func New(set *device.Set, s Spec, processors int) *Product {
 		Name: "product.cu", Arch: device.HopperArch, Text: device.Include + device.PTX + device.Hopper + text,
 		Defines: []string{
 			rows.DefineFlag("BF16", s.Type == device.BFloat16), rows.DefineFlag("DOWN", s.Down),
-			rows.Define("RANK", s.Rank), rows.Define("STAGES", stages), rows.Define("TILES_DOWN", tilesDown),
+			rows.Define("RANK", s.Rank), rows.Define("STAGES", stages), rows.Define("TILES_DOWN", tilesDown), rows.Define("TERMS", MostTerms),
 		},
 	}
 	return &Product{spec: s, kernel: set.Kernel(source, "product_of_linear"), processors: processors}
@@ -78,43 +83,66 @@ func (p *Product) Wins(m, n int) bool {
 	return float64(m)*float64(n) >= enough*float64(whole)
 }
 
-// Operands are the matrices of a product. Addresses are multiples of 16.
-type Operands struct {
-	P, Q   device.Pointer
-	P2, Q2 device.Pointer // 0: without the second product
-	D      device.Pointer
-	Add    bool // to what is in D
+// A Term is p·q, where p is [M, K] and its rows lie Stride numbers apart; 0: K.
+type Term struct {
+	P, Q      device.Pointer
+	K, Stride int
 }
 
-// Multiply computes d [m, n] from p [m, k].
-func (p *Product) Multiply(q *device.Queue, m, n, k int, o Operands) {
+// Operands are the matrices of a product. Addresses are multiples of 16, and so are the
+// bytes of a stride.
+type Operands struct {
+	Terms []Term // at most MostTerms
+	Small Term   // p2·q2, whose K is the rank; without a P: none
+	D     device.Pointer
+	Add   bool // to what is in D
+}
+
+// Multiply computes d [m, n].
+func (p *Product) Multiply(q *device.Queue, m, n int, o Operands) {
 	if m == 0 {
 		return
 	}
-	second := p.spec.Rank > 0 && o.P2 != 0
-	right := func(at device.Pointer, inner int) device.TensorMap {
-		if p.spec.Down {
-			return p.tensor(q, at, inner, n, depth)
-		}
-		return p.tensor(q, at, n, inner, tileColumns/2)
+	var lefts, rights [MostTerms]device.TensorMap
+	var steps [MostTerms]int32
+	all := int32(0)
+	for i, t := range o.Terms {
+		lefts[i], rights[i] = p.left(q, t, m), p.right(q, t, n)
+		steps[i] = int32(device.Ceil(t.K, depth))
+		all += steps[i]
 	}
-	left := p.tensor(q, o.P, m, k, blockRows)
-	large := right(o.Q, k)
-	left2, small := left, large // for nothing, where there is no second product
+	second := p.spec.Rank > 0 && o.Small.P != 0
+	left, right := lefts[0], rights[0] // for nothing, where there is no second product
 	if second {
-		left2, small = p.tensor(q, o.P2, m, p.spec.Rank, blockRows), right(o.Q2, p.spec.Rank)
+		left, right = p.left(q, o.Small, m), p.right(q, o.Small, n)
 	}
 	tiles := device.Ceil(m, tileRows) * device.Ceil(n, tileColumns)
 	grid := device.Grid{X: 2 * min(tiles, max(1, p.processors/2)), Threads: threads, Shared: shared}
-	q.Launch(p.kernel, grid, left, large, left2, small, p.tensor(q, o.D, m, n, 64),
-		int32(m), int32(n), int32(k), rows.Flag(second), rows.Flag(o.Add))
+	q.Launch(p.kernel, grid, lefts[:], rights[:], left, right, p.tensor(q, o.D, m, n, n, 64), steps[:],
+		int32(m), int32(n), all, rows.Flag(second), rows.Flag(o.Add))
+}
+
+// left and right are the matrices of a term.
+func (p *Product) left(q *device.Queue, t Term, m int) device.TensorMap {
+	stride := t.Stride
+	if stride == 0 {
+		stride = t.K
+	}
+	return p.tensor(q, t.P, m, t.K, stride, blockRows)
+}
+
+func (p *Product) right(q *device.Queue, t Term, n int) device.TensorMap {
+	if p.spec.Down {
+		return p.tensor(q, t.Q, t.K, n, n, depth)
+	}
+	return p.tensor(q, t.Q, n, t.K, t.K, tileColumns/2)
 }
 
 // tensor is a matrix that is copied in tiles of high rows by 64.
-func (p *Product) tensor(q *device.Queue, at device.Pointer, rows, columns, high int) device.TensorMap {
+func (p *Product) tensor(q *device.Queue, at device.Pointer, rows, columns, stride, high int) device.TensorMap {
 	return q.TensorMap(cuda.Tensor{
 		Type: p.spec.Type.Tensor(), Address: cuda.Pointer(at), Swizzle: cuda.Swizzle128,
-		Dims: [cuda.MaxTensorRank]int64{int64(columns), int64(rows)}, Strides: [cuda.MaxTensorRank - 1]int64{int64(columns) * p.spec.Type.Size()},
+		Dims: [cuda.MaxTensorRank]int64{int64(columns), int64(rows)}, Strides: [cuda.MaxTensorRank - 1]int64{int64(stride) * p.spec.Type.Size()},
 		Box: [cuda.MaxTensorRank]int{64, high},
 	})
 }

@@ -24,6 +24,11 @@ func draw(b *devicetest.Bench, s gemm.Spec, m, n, k int) operands {
 	}
 }
 
+// small is the second product.
+func (o operands) small(rank int) gemm.Term {
+	return gemm.Term{P: o.p2.Pointer, Q: o.q2.Pointer, K: rank}
+}
+
 // want is the product in float64, without what is in d.
 func (o operands) want(s gemm.Spec, m, n, k int, second bool) []float64 {
 	out := make([]float64, m*n)
@@ -72,7 +77,7 @@ func TestProducts(t *testing.T) {
 						want := o.want(s, z.m, z.n, z.k, second)
 						for _, add := range []bool{false, true} {
 							name := fmt.Sprintf("%v, down %v, rank %d, %+v, second %v, add %v: ", kind, down, rank, z, second, add)
-							try(b, p, o, z.m, z.n, z.k, second, add, want, name)
+							try(b, p, o, z.m, z.n, z.k, rank, second, add, want, name)
 						}
 					}
 				}
@@ -81,9 +86,9 @@ func TestProducts(t *testing.T) {
 	}
 }
 
-func try(b *devicetest.Bench, p *gemm.Product, o operands, m, n, k int, second, add bool, want []float64, name string) {
+func try(b *devicetest.Bench, p *gemm.Product, o operands, m, n, k, rank int, second, add bool, want []float64, name string) {
 	b.Helper()
-	with := gemm.Operands{P: o.p.Pointer, Q: o.q.Pointer, Add: add}
+	with := gemm.Operands{Terms: []gemm.Term{{P: o.p.Pointer, Q: o.q.Pointer, K: k}}, Add: add}
 	d := rowstest.Empty(b, o.d.Type, m*n)
 	if add {
 		d = rowstest.Random(b, o.d.Type, m*n, 5)
@@ -93,11 +98,60 @@ func try(b *devicetest.Bench, p *gemm.Product, o operands, m, n, k int, second, 
 		}
 	}
 	if second {
-		with.P2, with.Q2 = o.p2.Pointer, o.q2.Pointer
+		with.Small = o.small(rank)
 	}
 	with.D = d.Pointer
-	p.Multiply(b.Queue, m, n, k, with)
+	p.Multiply(b.Queue, m, n, with)
 	rowstest.Compare(b, name, d, want, 1e-4) // sums of up to 280 products of unit size
+}
+
+// TestSums compares sums of products with float64: each with an inner dimension of its
+// own, the small one's rows apart, with and without it and what is in d.
+func TestSums(t *testing.T) {
+	const m, n, rank, stride = 300, 520, 24, 40
+	b := devicetest.OpenHopper(t)
+	for _, down := range []bool{false, true} {
+		s := gemm.Spec{Type: device.BFloat16, Down: down, Rank: rank}
+		set := &device.Set{}
+		p := gemm.New(set, s, b.GPU.Info.SMs)
+		b.Load(set)
+		for _, inner := range [][]int{{72, 8}, {64, 136, 200}, {8, 64, 72, 24}} {
+			for _, second := range []bool{false, true} {
+				for _, add := range []bool{false, true} {
+					want := make([]float64, m*n)
+					with := gemm.Operands{Add: add}
+					for i, k := range inner {
+						o := draw(b, s, m, n, k)
+						o.p = rowstest.Random(b, s.Type, m*k, uint64(10+i))
+						for j, v := range o.want(s, m, n, k, false) {
+							want[j] += v
+						}
+						with.Terms = append(with.Terms, gemm.Term{P: o.p.Pointer, Q: o.q.Pointer, K: k})
+					}
+					if second {
+						wide, o := rowstest.Random(b, s.Type, m*stride, 20), draw(b, s, m, n, 8)
+						const before = 8 // of a row's numbers
+						for i := range m {
+							copy(o.p2.Numbers[i*rank:][:rank], wide.Numbers[i*stride+before:])
+						}
+						for j, v := range o.want(s, m, n, 0, true) {
+							want[j] += v
+						}
+						with.Small = gemm.Term{P: wide.Pointer.Offset(before * s.Type.Size()), Q: o.q2.Pointer, K: rank, Stride: stride}
+					}
+					d := rowstest.Result(b, s.Type, m*n, add)
+					if add {
+						for j := range want {
+							want[j] += d.At(j)
+						}
+					}
+					with.D = d.Pointer
+					p.Multiply(b.Queue, m, n, with)
+					rowstest.Compare(b, fmt.Sprintf("down %v, inner dimensions %v, second %v, add %v: ", down, inner, second, add), d, want, 1e-4)
+				}
+			}
+		}
+	}
 }
 
 // TestRepeats: a product that keeps the GPU busy gives the same bits each time.
@@ -109,10 +163,10 @@ func TestRepeats(t *testing.T) {
 	p := gemm.New(set, s, b.GPU.Info.SMs)
 	b.Load(set)
 	o := draw(b, s, m, n, k)
-	with := gemm.Operands{P: o.p.Pointer, Q: o.q.Pointer, P2: o.p2.Pointer, Q2: o.q2.Pointer, D: o.d.Pointer}
+	with := gemm.Operands{Terms: []gemm.Term{{P: o.p.Pointer, Q: o.q.Pointer, K: k}}, Small: o.small(s.Rank), D: o.d.Pointer}
 	var first []float32
 	for range 5 {
-		p.Multiply(b.Queue, m, n, k, with)
+		p.Multiply(b.Queue, m, n, with)
 		got := b.Download(o.d.Pointer, s.Type, m*n)
 		if first == nil {
 			first = got
@@ -173,7 +227,9 @@ func BenchmarkProducts(b *testing.B) {
 					best := 0.0
 					for b.Loop() {
 						seconds := bench.Seconds(10, func() {
-							p.Multiply(bench.Queue, m, size.n, size.k, gemm.Operands{P: o.p.Pointer, Q: o.q.Pointer, P2: o.p2.Pointer, Q2: o.q2.Pointer, D: o.d.Pointer, Add: add})
+							p.Multiply(bench.Queue, m, size.n, gemm.Operands{
+								Terms: []gemm.Term{{P: o.p.Pointer, Q: o.q.Pointer, K: size.k}}, Small: o.small(s.Rank), D: o.d.Pointer, Add: add,
+							})
 						})
 						best = max(best, 2*m*float64(size.n)*float64(size.k+s.Rank)/seconds/1e12)
 					}

@@ -1,7 +1,8 @@
-// d [M, N] = p·q + p2·q2 (+ d), for Hopper. p is [M, K] and p2 [M, RANK]; q and q2 are
-// [N, K] and [N, RANK], used transposed, or with DOWN 1 [K, N] and [RANK, N].
+// d [M, N] = Σ p·q + p2·q2 (+ d), for Hopper. Of up to TERMS products the p are [M, K], with
+// a K of each its own, and p2 is [M, RANK]; q and q2 are [N, K] and [N, RANK], used
+// transposed, or with DOWN 1 [K, N] and [RANK, N].
 //
-// FLOPs 2·M·N·(K + RANK); bytes 2·(M·K + N·K + M·N) at least. Measured on an H200, with a
+// FLOPs 2·M·N·(ΣK + RANK); bytes 2·(M·ΣK + N·ΣK + M·N) at least. Measured on an H200, with a
 // rank of 16, M = 8192: 770 TFLOP/s at 4096 x 4096, 777 at 14336 x 4096, 797 at 4096 x
 // 14336 (N x K), where cuBLASLt's product alone reaches 780, 675 to 780, and 690 to 800.
 //
@@ -9,7 +10,7 @@
 // to tile. One thread of each block fetches [128, 64] of p for its own and half of q's
 // [256, 64] for both blocks; its two other warpgroups have 64 rows each, and store a tile
 // while the next one's numbers arrive.
-#line 15 "product.cu"
+#line 16 "product.cu"
 
 enum {
     ROWS = 128, COLUMNS = 256, DEPTH = 64, // a block's tile, and a step along K
@@ -27,6 +28,10 @@ __device__ __forceinline__ Place place(int tile, int down, int across) {
     int first = tile / (TILES_DOWN * across) * TILES_DOWN, high = min(TILES_DOWN, down - first), in = tile - first * across;
     return {(first + in % high) * 2 * ROWS, in / high * COLUMNS};
 }
+
+// The maps of the large products' operands, and how many steps along K each has.
+struct Maps { TensorMap of[TERMS]; };
+struct Steps { int of[TERMS]; };
 
 // last is the stage before that of a turn.
 __device__ __forceinline__ u32 last(const Turn<STAGES> &turn) { return turn.place == 0 ? STAGES - 1 : turn.place - 1; }
@@ -53,8 +58,9 @@ __device__ __forceinline__ void meet(int half) {
 }
 
 extern "C" __global__ void __cluster_dims__(2, 1, 1) __launch_bounds__(384, 1)
-product_of_linear(const __grid_constant__ TensorMap p, const __grid_constant__ TensorMap q, const __grid_constant__ TensorMap p2,
-                  const __grid_constant__ TensorMap q2, const __grid_constant__ TensorMap d, int M, int N, int K, int second, int add) {
+product_of_linear(const __grid_constant__ Maps p, const __grid_constant__ Maps q, const __grid_constant__ TensorMap p2,
+                  const __grid_constant__ TensorMap q2, const __grid_constant__ TensorMap d, const __grid_constant__ Steps each, int M, int N,
+                  int steps, int second, int add) {
     extern __shared__ char memory[];
     u32 stages = (shared_address(memory) + 1023) & ~1023u, outs = stages + STAGES * STAGE_BYTES;
     u32 full = outs + 2 * OUT_BYTES, empty = full + 8 * STAGES, added = empty + 8 * STAGES;
@@ -70,8 +76,7 @@ product_of_linear(const __grid_constant__ TensorMap p, const __grid_constant__ T
     }
     cluster_sync();
 
-    int down = (M + 2 * ROWS - 1) / (2 * ROWS), across = (N + COLUMNS - 1) / COLUMNS, steps = (K + DEPTH - 1) / DEPTH;
-    int more = second ? SECOND : 0, tiles = down * across;
+    int down = (M + 2 * ROWS - 1) / (2 * ROWS), across = (N + COLUMNS - 1) / COLUMNS, tiles = down * across;
     Turn<STAGES> turn;
     if (group == 0) {
         give_registers<40>();
@@ -79,21 +84,23 @@ product_of_linear(const __grid_constant__ TensorMap p, const __grid_constant__ T
             for (int tile = blockIdx.x / 2; tile < tiles; tile += gridDim.x / 2) {
                 Place at = place(tile, down, across);
                 int row = at.row + rank * ROWS, column = at.column + rank * (COLUMNS / 2);
-                for (int i = 0; i < steps + more; i++) {
-                    const TensorMap &left = i < steps ? p : p2, &right = i < steps ? q : q2;
-                    int k = (i < steps ? i : i - steps) * DEPTH;
-                    u32 to = stages + turn.place * STAGE_BYTES, half = to + P_BYTES + rank * (Q_BYTES / 2), barrier = full + 8 * turn.place;
-                    barrier_wait(empty + 8 * turn.place, turn.parity ^ 1);
-                    barrier_expect(barrier, STAGE_BYTES);
-                    tile_load(to, left, k, row, barrier);
+                auto fetch = [&](const TensorMap &left, const TensorMap &right, int count) {
+                    for (int k = 0; k < count * DEPTH; k += DEPTH) {
+                        u32 to = stages + turn.place * STAGE_BYTES, half = to + P_BYTES + rank * (Q_BYTES / 2), barrier = full + 8 * turn.place;
+                        barrier_wait(empty + 8 * turn.place, turn.parity ^ 1);
+                        barrier_expect(barrier, STAGE_BYTES);
+                        tile_load(to, left, k, row, barrier);
 #if DOWN
-                    tile_load_to(BOTH, half, right, column, k, barrier);
-                    tile_load_to(BOTH, half + BLOCK, right, column + 64, k, barrier);
+                        tile_load_to(BOTH, half, right, column, k, barrier);
+                        tile_load_to(BOTH, half + BLOCK, right, column + 64, k, barrier);
 #else
-                    tile_load_to(BOTH, half, right, k, column, barrier);
+                        tile_load_to(BOTH, half, right, k, column, barrier);
 #endif
-                    turn.next();
-                }
+                        turn.next();
+                    }
+                };
+                for (int i = 0; i < TERMS; i++) fetch(p.of[i], q.of[i], each.of[i]);
+                fetch(p2, q2, second ? SECOND : 0);
             }
         }
     } else {

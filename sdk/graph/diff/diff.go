@@ -86,10 +86,48 @@ type Schedule struct {
 	// Keeps says which nodes leave something of the backend's own, by node, from their
 	// last forward step to their backward step; nil: none does. A backend sets it.
 	Keeps []bool
+	// Groups are nodes of one and the same input, by index: see [Schedule.Join].
+	Groups [][]int
 }
 
 // Kept reports whether a node leaves something for its backward step.
 func (s *Schedule) Kept(node int) bool { return s.Keeps != nil && s.Keeps[node] }
+
+// Join groups nodes with backward steps that all have one and the same value as their
+// only input, so that a backend does at once what they have in common. The first of a
+// group leads the others, and is the last of them in the backward pass: they find what it
+// keeps, and its backward step finds the gradients of their outputs and is the one that
+// gives the input its gradient. No node in between gives the input one too.
+func (s *Schedule) Join(groups [][]int) {
+	s.Groups = groups
+	steps := s.BackwardSteps()
+	for _, group := range groups {
+		lead, last := steps[group[0]], steps[group[len(group)-1]]
+		if len(lead.Inputs) == 0 {
+			continue
+		}
+		lead.Inputs[0].Accumulate = last.Inputs[0].Accumulate
+		for _, n := range group[1:] {
+			steps[n].Inputs = nil
+		}
+	}
+}
+
+// Grouping gives for each node the one that leads it, itself where it stands alone, and
+// those that it leads.
+func (s *Schedule) Grouping() (lead []int, led [][]int) {
+	lead, led = make([]int, len(s.Graph.Nodes)), make([][]int, len(s.Graph.Nodes))
+	for n := range lead {
+		lead[n] = n
+	}
+	for _, group := range s.Groups {
+		led[group[0]] = group[1:]
+		for _, n := range group {
+			lead[n] = group[0]
+		}
+	}
+	return lead, led
+}
 
 // BackwardSteps are the backward steps by node; nil for a node without one.
 func (s *Schedule) BackwardSteps() []*Step {

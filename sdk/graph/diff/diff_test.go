@@ -334,3 +334,38 @@ func TestActive(t *testing.T) {
 		}
 	}
 }
+
+// TestJoin: of a group the last backward step gives the input its gradient, and adds to it
+// where the first one would have.
+func TestJoin(t *testing.T) {
+	for _, after := range []bool{false, true} { // whether something else reads the input after the group
+		b := graph.New("Test")
+		x := b.Linear(b.Embed("embed", 9, 4), "below", 4, graph.RoleMLPUp)
+		y := b.Add(b.Linear(x, "one", 4, graph.RoleMLPUp), b.Linear(x, "two", 4, graph.RoleMLPUp), "sum")
+		if after {
+			y = b.Add(y, x, "residual")
+		}
+		b.Logits(b.Linear(y, "head", 9, graph.RoleHead))
+		g, err := b.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := diff.Differentiate(adapt.Full(g), diff.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		index := func(name string) int {
+			return slices.IndexFunc(g.Nodes, func(n *graph.Node) bool { return n.Name == name })
+		}
+		one, two := index("one"), index("two")
+		s.Join([][]int{{one, two}})
+		steps := s.BackwardSteps()
+		if len(steps[two].Inputs) != 0 || len(steps[one].Inputs) != 1 || steps[one].Inputs[0].Accumulate != after {
+			t.Errorf("after %v: %+v and %+v", after, steps[one].Inputs, steps[two].Inputs)
+		}
+		lead, led := s.Grouping()
+		if lead[one] != one || lead[two] != one || !slices.Equal(led[one], []int{two}) || led[two] != nil || lead[0] != 0 {
+			t.Errorf("led by %v, leading %v", lead, led)
+		}
+	}
+}

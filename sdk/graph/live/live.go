@@ -30,6 +30,7 @@ func Buffers(s *diff.Schedule) []Buffer {
 	c := collector{
 		values: fill(len(s.Graph.Values)), gradients: fill(len(s.Graph.Values)), kept: fill(len(s.Graph.Nodes)),
 	}
+	c.lead, c.led = s.Grouping()
 	for i, step := range s.Steps {
 		switch step.Kind {
 		case diff.Forward:
@@ -44,6 +45,7 @@ func Buffers(s *diff.Schedule) []Buffer {
 				c.kept[step.Node] = len(c.buffers)
 				c.buffers = append(c.buffers, Buffer{Value: graph.NoValue, Node: step.Node, From: i, To: i})
 			}
+			c.useKept(step.Node, i)
 		case diff.Loss:
 			c.use(c.values, s.Graph.Logits, i)
 			c.define(c.gradients, s.Graph.Logits, true, i)
@@ -65,6 +67,9 @@ type collector struct {
 	buffers           []Buffer
 	values, gradients []int // index of a value's latest buffer, −1 before any
 	kept              []int // likewise, by node
+
+	lead []int // diff.Schedule.Grouping
+	led  [][]int
 }
 
 func fill(n int) []int {
@@ -86,10 +91,20 @@ func (c *collector) use(latest []int, v graph.ValueID, step int) {
 	}
 }
 
+// useKept notes that a node touches what it keeps, or what its leader does.
+func (c *collector) useKept(node, step int) {
+	if at := c.kept[c.lead[node]]; at >= 0 {
+		c.buffers[at].To = step
+	}
+}
+
 func (c *collector) backward(s *diff.Schedule, step diff.Step, i int) {
 	n := s.Graph.Nodes[step.Node]
-	if at := c.kept[step.Node]; at >= 0 {
-		c.buffers[at].To = i
+	c.useKept(step.Node, i)
+	for _, other := range c.led[step.Node] {
+		for _, v := range s.Graph.Nodes[other].Outputs {
+			c.use(c.gradients, v, i)
+		}
 	}
 	for _, v := range step.Reads {
 		c.use(c.values, v, i)

@@ -113,7 +113,7 @@ func Plan(s *diff.Schedule, m Model) *diff.Schedule {
 	for _, c := range moved {
 		at(c.fetch, diff.Fetch, c.value)
 	}
-	out := &diff.Schedule{Graph: s.Graph, Adapter: s.Adapter, Wanted: s.Wanted, Keeps: s.Keeps}
+	out := &diff.Schedule{Graph: s.Graph, Adapter: s.Adapter, Wanted: s.Wanted, Keeps: s.Keeps, Groups: s.Groups}
 	for i, step := range s.Steps {
 		out.Steps = append(append(out.Steps, before[i]...), step)
 	}

@@ -21,13 +21,16 @@ type Step struct {
 
 	In, Out []int // values, by input and output of the node; In is the value that is moved
 
-	// Kept is what the node keeps of its own; Nowhere where it keeps nothing.
+	// Kept is what the node keeps of its own, or the one that leads it; Nowhere where that
+	// is nothing.
 	Kept int
 
 	// Backward: gradients by output (Nowhere: zero) and by input (Nowhere: not
 	// wanted), and whether to add to an input's gradient.
 	DOut, DIn  []int
 	Accumulate []bool
+	// Led are the gradients of the first outputs of the nodes that this one leads.
+	Led []int
 }
 
 // A Program is a schedule with its buffers.
@@ -42,6 +45,7 @@ type Program struct {
 // Place finds the buffers of each step.
 func Place(s *diff.Schedule) *Program {
 	p := placer{s: s, buffers: live.Buffers(s), begins: map[begin]int{}, now: map[what]int{}, keeps: map[keep]int{}, kept: map[int]int{}}
+	p.lead, p.led = s.Grouping()
 	for i, b := range p.buffers {
 		if b.Value == graph.NoValue {
 			p.keeps[keep{b.Node, b.From}] = i
@@ -96,6 +100,8 @@ type placer struct {
 	now     map[what]int // the buffer that holds it at this step
 	keeps   map[keep]int
 	kept    map[int]int // the buffer of what a node keeps at this step
+	lead    []int       // diff.Schedule.Grouping
+	led     [][]int
 }
 
 // define notes that step i begins a buffer, if it does.
@@ -113,9 +119,9 @@ func (p *placer) buffer(v graph.ValueID, gradient bool) int {
 	return Nowhere
 }
 
-// keptBy is the buffer of what a node keeps.
+// keptBy is the buffer of what a node keeps, or of what the one that leads it does.
 func (p *placer) keptBy(node int) int {
-	if buffer, ok := p.kept[node]; ok {
+	if buffer, ok := p.kept[p.lead[node]]; ok {
 		return buffer
 	}
 	return Nowhere
@@ -157,6 +163,9 @@ func (p *placer) backward(step diff.Step, i int) Step {
 			p.define(in.Value, true, i)
 		}
 		out.DIn[in.Input], out.Accumulate[in.Input] = p.buffer(in.Value, true), in.Accumulate
+	}
+	for _, other := range p.led[step.Node] {
+		out.Led = append(out.Led, p.buffer(p.s.Graph.Nodes[other].Outputs[0], true))
 	}
 	return out
 }

@@ -52,7 +52,7 @@ func layerOf(name string) string {
 // and neither was kept nor computed again before is computed again.
 func Plan(s *diff.Schedule, keep Keep) *diff.Schedule {
 	g := s.Graph
-	out := &diff.Schedule{Graph: g, Adapter: s.Adapter, Wanted: s.Wanted, Keeps: s.Keeps}
+	out := &diff.Schedule{Graph: g, Adapter: s.Adapter, Wanted: s.Wanted, Keeps: s.Keeps, Groups: s.Groups}
 	have := make([]bool, len(g.Values))
 	for v := range have {
 		have[v] = keep(graph.ValueID(v))

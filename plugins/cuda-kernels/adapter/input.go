@@ -1,0 +1,147 @@
+package adapter
+
+import (
+	_ "embed"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/rows"
+)
+
+//go:embed input.cu
+var inputText string
+
+// An InputSpec is h = scale·x·Aᵀ and dA += dᵀ·x for x [rows, Width] and A [Rank, Width],
+// which is the matrices A of all adapters on x, one behind the other.
+type InputSpec struct {
+	Type       device.Type // of x, A, h and d: BFloat16 or Float16
+	Width      int
+	Rank       int // of all of them together
+	Shared     int // shared memory that a block may have; 0: what all GPUs have
+	Processors int // multiprocessors of the GPU
+}
+
+// How input.cu is cut up.
+const (
+	downRows, downDepth, downThreads               = 128, 64, 128
+	gradientRows, gradientColumns, gradientThreads = 64, 128, 128
+	finishThreads, finishNumbers                   = 256, 4 // a thread's
+	mostInputStages                                = 5
+	mostInputRank                                  = 96
+	inputRankOfTwo                                 = 48 // up to which the registers of two blocks do
+	blockReserve                                   = 1024
+	blocksOfAProcessor                             = 4 // of a launch, at most
+)
+
+func (s InputSpec) shared() int {
+	if s.Shared == 0 {
+		return 48 << 10
+	}
+	return s.Shared
+}
+
+// pairs is the rank, rounded up to what one load of operands has.
+func (s InputSpec) pairs() int { return (s.Rank + 15) / 16 * 16 }
+
+// downBytes and gradientBytes are those of a tile under way.
+func (s InputSpec) downBytes() int { return 2 * (downRows + s.pairs()) * (downDepth + 8) }
+func (s InputSpec) gradientBytes() int {
+	return 2 * gradientRows * (gradientColumns + 8 + s.pairs() + 8)
+}
+
+// blocks is how many a multiprocessor has at a time: two where they fit, for one then
+// computes while the other waits.
+func (s InputSpec) blocks() int {
+	if s.Rank <= inputRankOfTwo && s.stages(2, s.downBytes()) >= 3 && s.stages(2, s.gradientBytes()) >= 3 {
+		return 2
+	}
+	return 1
+}
+
+func (s InputSpec) stages(blocks, bytes int) int {
+	return min(mostInputStages, (s.shared()/blocks-blockReserve)/bytes)
+}
+
+// RunsInput reports whether there is a kernel for an InputSpec.
+func RunsInput(s InputSpec) bool {
+	return s.Type != device.Float32 && s.Rank > 0 && s.Rank%8 == 0 && s.Rank <= mostInputRank && s.Width%8 == 0 && s.Processors > 0 &&
+		s.stages(1, s.downBytes()) >= 2 && s.stages(1, s.gradientBytes()) >= 2
+}
+
+// An Input is the kernels of an InputSpec.
+type Input struct {
+	spec                     InputSpec
+	down, finishDown         *device.Kernel
+	gradient, finishGradient *device.Kernel
+}
+
+// NewInput asks a set for the kernels.
+func NewInput(set *device.Set, s InputSpec) *Input {
+	blocks := s.blocks()
+	source := device.Source{
+		Name: "input.cu", Text: device.Include + device.PTX + sharesText + inputText,
+		Defines: []string{
+			rows.DefineType("TYPE", s.Type), rows.DefineFlag("BF16", s.Type == device.BFloat16),
+			rows.Define("WIDTH", s.Width), rows.Define("RANK", s.Rank), rows.Define("BLOCKS", blocks),
+			rows.Define("DOWN_STAGES", s.stages(blocks, s.downBytes())), rows.Define("STAGES", s.stages(blocks, s.gradientBytes())),
+		},
+	}
+	return &Input{
+		spec: s, down: set.Kernel(source, "down"), finishDown: set.Kernel(source, "finish_down"),
+		gradient: set.Kernel(source, "gradient"), finishGradient: set.Kernel(source, "finish_gradient"),
+	}
+}
+
+// Wins reports whether there are kernels, and n rows are enough for them.
+func (p *Input) Wins(n int) bool { return p != nil && n >= gradientRows }
+
+// downCut and gradientCut are how many blocks lie beside each other, into how many spans
+// columns, or rows, are cut, and how long those are.
+func (p *Input) downCut(n int) (beside, spans, span int) {
+	beside = device.Ceil(n, downRows)
+	spans, each := p.cut(beside, device.Ceil(p.spec.Width, downDepth))
+	return beside, spans, each * downDepth
+}
+
+func (p *Input) gradientCut(n int) (beside, spans, span int) {
+	beside = device.Ceil(p.spec.Width, gradientColumns)
+	spans, each := p.cut(beside, device.Ceil(n, gradientRows))
+	return beside, spans, each * gradientRows
+}
+
+func (p *Input) cut(beside, tiles int) (spans, each int) {
+	return cut(beside, tiles, device.Ceil(blocksOfAProcessor*p.spec.Processors, beside), p.spec.Processors*p.spec.blocks())
+}
+
+// Workspace is the bytes that Down and Gradient need for up to n rows: shares of n
+// numbers of each rank, or of Width, from as many spans as a launch may have.
+func (p *Input) Workspace(n int) int64 {
+	blocks := blocksOfAProcessor * p.spec.Processors
+	return device.Align(4 * int64(p.spec.Rank) * int64(max(blocks*downRows+n, blocks*gradientColumns+p.spec.Width)))
+}
+
+// Down writes h [n, Rank] = scale·x·Aᵀ.
+func (p *Input) Down(q *device.Queue, n int, h, x, a device.Pointer, scale float32, workspace device.Pointer) {
+	if n == 0 {
+		return
+	}
+	beside, spans, span := p.downCut(n)
+	shared := p.spec.stages(p.spec.blocks(), p.spec.downBytes()) * p.spec.downBytes()
+	q.Launch(p.down, device.Grid{X: beside, Y: spans, Threads: downThreads, Shared: shared}, x, a, workspace, int32(n), int32(span))
+	q.Launch(p.finishDown, p.finishing(n), workspace, h, scale, int32(n), int32(spans))
+}
+
+// Gradient adds dᵀ·x to dA [Rank, Width], which is float32. d is [n, Rank].
+func (p *Input) Gradient(q *device.Queue, n int, dA, x, d, workspace device.Pointer) {
+	if n == 0 {
+		return
+	}
+	beside, spans, span := p.gradientCut(n)
+	shared := p.spec.stages(p.spec.blocks(), p.spec.gradientBytes()) * p.spec.gradientBytes()
+	q.Launch(p.gradient, device.Grid{X: beside, Y: spans, Threads: gradientThreads, Shared: shared}, x, d, workspace, int32(n), int32(span))
+	q.Launch(p.finishGradient, p.finishing(p.spec.Width), workspace, dA, int32(spans))
+}
+
+// finishing is the blocks that add up shares of n times Rank numbers.
+func (p *Input) finishing(n int) device.Grid {
+	return device.Grid{X: device.Ceil(n*p.spec.Rank, finishThreads*finishNumbers), Threads: finishThreads}
+}

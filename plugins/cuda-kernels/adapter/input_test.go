@@ -1,0 +1,110 @@
+package adapter_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/adapter"
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/device/devicetest"
+	"github.com/honeml/hone/plugins/cuda-kernels/rows/rowstest"
+)
+
+// TestInput compares h and dA with float64: widths that fill tiles and do not, few rows
+// and many, ranks of one adapter and of several, little shared memory.
+func TestInput(t *testing.T) {
+	b := devicetest.Open(t)
+	for _, kind := range []device.Type{device.BFloat16, device.Float16} {
+		for _, rank := range []int{8, 24, 48, 96} {
+			for _, width := range []int{8, 200, 520} {
+				for _, shared := range []int{b.GPU.Info.SharedPerBlock, 99 << 10} {
+					s := adapter.InputSpec{Type: kind, Width: width, Rank: rank, Shared: shared, Processors: b.GPU.Info.SMs}
+					if !adapter.RunsInput(s) {
+						t.Errorf("%+v: there is no kernel", s)
+						continue
+					}
+					set := &device.Set{}
+					kernels := adapter.NewInput(set, s)
+					b.Load(set)
+					for _, n := range []int{1, 33, 300, 1100} {
+						compareInput(b, kernels, s, n)
+					}
+				}
+			}
+		}
+	}
+}
+
+func compareInput(b *devicetest.Bench, kernels *adapter.Input, s adapter.InputSpec, n int) {
+	b.Helper()
+	const scale = 0.5
+	name := fmt.Sprintf("%+v, %d rows: ", s, n)
+	x, a, d := rowstest.Random(b, s.Type, n*s.Width, 1), rowstest.Random(b, s.Type, s.Width*s.Rank, 2), rowstest.Random(b, s.Type, n*s.Rank, 3)
+	gradient := rowstest.Random(b, device.Float32, s.Width*s.Rank, 4)
+	wantH, wantA := make([]float64, n*s.Rank), make([]float64, s.Width*s.Rank)
+	for i := range wantA {
+		wantA[i] = gradient.At(i)
+	}
+	for row := range n {
+		for c := range s.Width {
+			v := x.At(row*s.Width + c)
+			for k := range s.Rank {
+				wantH[row*s.Rank+k] += v * a.At(k*s.Width+c) * scale
+				wantA[k*s.Width+c] += v * d.At(row*s.Rank+k)
+			}
+		}
+	}
+	workspace := b.Alloc(device.Float32, int(kernels.Workspace(n)/4))
+	h := rowstest.Empty(b, s.Type, n*s.Rank)
+	kernels.Down(b.Queue, n, h.Pointer, x.Pointer, a.Pointer, scale, workspace)
+	kernels.Gradient(b.Queue, n, gradient.Pointer, x.Pointer, d.Pointer, workspace)
+	rowstest.Compare(b, name+"h", h, wantH, 1e-3)
+	rowstest.Compare(b, name+"dA", gradient, wantA, 1e-3)
+
+	again := rowstest.Empty(b, s.Type, n*s.Rank)
+	again.Numbers, h.Numbers = make([]float32, n*s.Rank), make([]float32, n*s.Rank)
+	kernels.Down(b.Queue, n, again.Pointer, x.Pointer, a.Pointer, scale, workspace)
+	rowstest.Same(b, name+"h, twice", h, again)
+}
+
+// TestRunsInput: what there are kernels for.
+func TestRunsInput(t *testing.T) {
+	good := adapter.InputSpec{Type: device.BFloat16, Width: 4096, Rank: 48, Shared: 227 << 10, Processors: 132}
+	for name, test := range map[string]struct {
+		change func(*adapter.InputSpec)
+		want   bool
+	}{
+		"as it is": {func(*adapter.InputSpec) {}, true}, "float32": {func(s *adapter.InputSpec) { s.Type = device.Float32 }, false},
+		"rank 96": {func(s *adapter.InputSpec) { s.Rank = 96 }, true}, "rank 104": {func(s *adapter.InputSpec) { s.Rank = 104 }, false},
+		"rank 12": {func(s *adapter.InputSpec) { s.Rank = 12 }, false}, "rank 0": {func(s *adapter.InputSpec) { s.Rank = 0 }, false},
+		"width": {func(s *adapter.InputSpec) { s.Width = 4100 }, false}, "no GPU": {func(s *adapter.InputSpec) { s.Processors = 0 }, false},
+		"little shared memory": {func(s *adapter.InputSpec) { s.Shared = 0 }, false}, "as an RTX 4090's": {func(s *adapter.InputSpec) { s.Shared = 99 << 10 }, true},
+	} {
+		s := good
+		test.change(&s)
+		if got := adapter.RunsInput(s); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func BenchmarkInput(b *testing.B) {
+	const n = 8192
+	bench := devicetest.Open(b)
+	var tasks []rowstest.Task
+	set := &device.Set{}
+	for _, shape := range []struct{ width, rank int }{{2048, 16}, {4096, 16}, {4096, 32}, {4096, 48}, {14336, 16}} {
+		s := adapter.InputSpec{Type: device.BFloat16, Width: shape.width, Rank: shape.rank, Shared: bench.GPU.Info.SharedPerBlock, Processors: bench.GPU.Info.SMs}
+		kernels := adapter.NewInput(set, s)
+		x, a, h := bench.Alloc(device.BFloat16, n*s.Width), bench.Alloc(device.BFloat16, s.Width*s.Rank), bench.Alloc(device.BFloat16, n*s.Rank)
+		gradient, workspace := bench.Alloc(device.Float32, s.Width*s.Rank), bench.Alloc(device.Float32, int(kernels.Workspace(n)/4))
+		for name, run := range map[string]func(){
+			"down":     func() { kernels.Down(bench.Queue, n, h, x, a, 1, workspace) },
+			"gradient": func() { kernels.Gradient(bench.Queue, n, gradient, x, h, workspace) },
+		} {
+			tasks = append(tasks, rowstest.Task{Name: fmt.Sprintf("%s/%dx%d", name, s.Width, s.Rank), Bytes: int64(2 * n * s.Width), Run: run})
+		}
+	}
+	bench.Load(set)
+	rowstest.Rates(b, bench, tasks)
+}

@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/adapter"
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/gemm"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+)
+
+// A group is linears of one input x, such as queries, keys and values, in training. Their
+// matrices A lie one behind the other, so that what they have in common is computed at
+// once and x read once:
+//
+//	h [rows, rank] = s·x·Aᵀ     dA += dᵀ·x     dx = Σ dy·W + d·A
+//
+// The first linear computes h and keeps it for all; its backward step, which is the last
+// of theirs, has the rest.
+type group struct {
+	e       *Engine
+	members []*linearNode // the first leads; it has an adapter
+	nodes   []int         // of the Graph
+	rank    int           // of all adapters together
+	scale   float32       // of each
+
+	input *adapter.Input // h and dA; nil where cuBLASLt has them
+	back  *gemm.Product  // dx; nil likewise
+}
+
+// rankStep is what ranks in a group are a multiple of: each adapter's part of h and d is
+// then aligned as products want it.
+const rankStep = 8
+
+// join finds the groups of the trunk's linears. steps are the backward steps of the
+// Graph's nodes.
+func (e *Engine) join(steps []*diff.Step) {
+	if e.options.Library {
+		return
+	}
+	uses := make([]int, len(e.g.Params))
+	readers := make([][]int, len(e.g.Values)) // nodes that may give a value a gradient
+	for i, n := range e.g.Nodes {
+		for _, id := range graph.ParamsOf(n.Op) {
+			uses[id]++
+		}
+		for k, v := range n.Inputs {
+			if steps[i] != nil && !slices.Contains(n.Inputs[:k], v) {
+				readers[v] = append(readers[v], i)
+			}
+		}
+	}
+	for i := 0; i < len(e.g.Nodes); i++ {
+		if steps[i] == nil || len(e.g.Nodes[i].Inputs) != 1 {
+			continue
+		}
+		of := readers[e.g.Nodes[i].Inputs[0]]
+		if g := e.groupOf(of[slices.Index(of, i):], uses); g != nil {
+			e.groups = append(e.groups, g)
+			i = g.nodes[len(g.nodes)-1] // d is one memory for all groups: the next begins after this one
+		}
+	}
+}
+
+// groupOf is the group that the first of some nodes leads, or nil. The nodes are all that
+// read its input from there on.
+func (e *Engine) groupOf(nodes []int, uses []int) *group {
+	g := &group{e: e}
+	for _, i := range nodes {
+		n, ok := e.nodes[i].(*linearNode)
+		if !ok || !slices.Contains(e.head.TrunkNodes, i) || !g.takes(n, uses) {
+			break
+		}
+		n.rankAt = g.rank
+		if a := n.op.Adapter; a != nil {
+			g.rank += a.Rank
+			g.scale = float32(a.Scaling())
+		}
+		g.members, g.nodes = append(g.members, n), append(g.nodes, i)
+	}
+	if len(g.members) < 2 {
+		return nil
+	}
+	for _, n := range g.members {
+		n.group = g
+	}
+	lead, o := g.members[0], e.options
+	spec := adapter.InputSpec{Type: e.act, Width: lead.in, Rank: g.rank, Shared: o.SharedBytes, Processors: o.Processors}
+	if adapter.RunsInput(spec) {
+		g.input = adapter.NewInput(&e.set, spec)
+	}
+	product := gemm.Spec{Type: e.act, Down: true, Rank: g.rank}
+	if !slices.ContainsFunc(g.members, func(n *linearNode) bool { return !gemm.Runs(o.Arch, product, n.in, n.out) }) {
+		g.back = gemm.New(&e.set, product, o.Processors)
+	}
+	return g
+}
+
+// takes reports whether a linear can be the group's next.
+func (g *group) takes(n *linearNode, uses []int) bool {
+	if len(g.members) == gemm.MostTerms || n.drop != nil || n.widen != nil || n.narrow != nil || n.outType() != g.e.act {
+		return false
+	}
+	a := n.op.Adapter
+	if a == nil {
+		return len(g.members) > 0
+	}
+	return diff.Active(n.op, g.e.settings.Adapter) != nil && n.trained(a.A) && n.trained(a.B) && uses[a.A] == 1 &&
+		a.Rank%rankStep == 0 && (g.rank == 0 || float32(a.Scaling()) == g.scale)
+}
+
+// parameters are the matrices A, in the order in which they have to lie.
+func (g *group) parameters() []graph.ParamID {
+	var out []graph.ParamID
+	for _, n := range g.members {
+		if a := n.op.Adapter; a != nil {
+			out = append(out, a.A)
+		}
+	}
+	return out
+}
+
+// leads reports whether a linear leads its group.
+func (g *group) leads(n *linearNode) bool { return g.members[0] == n }
+
+// a is the matrices A, one behind the other.
+func (g *group) a() operand {
+	lead := g.members[0]
+	a := lead.parameter(lead.op.Adapter.A)
+	a.rows = g.rank
+	return a
+}
+
+// gradient is where their gradients are summed.
+func (g *group) gradient() operand {
+	lead := g.members[0]
+	a := lead.gradientOperand(lead.op.Adapter.A)
+	a.rows = g.rank
+	return a
+}
+
+// whole is a matrix [rows, rank] of all adapters, h or d.
+func (g *group) whole(c *call, at device.Pointer) operand {
+	return operand{at: at, t: g.e.act, rows: c.rows, cols: g.rank}
+}
+
+// part is a linear's part of such a matrix.
+func (g *group) part(n *linearNode, of operand) operand {
+	if n.op.Adapter == nil {
+		return operand{}
+	}
+	of.at, of.stride, of.cols = of.at.Offset(int64(n.rankAt)*of.t.Size()), of.cols, n.op.Adapter.Rank
+	return of
+}
+
+// h is what is kept for all members.
+func (g *group) h(c *call) operand { return g.whole(c, c.kept) }
+
+// d is the gradient of x·Aᵀ, scaled: it lives from the first backward step of the group
+// to the last.
+func (g *group) d(c *call) operand { return g.whole(c, g.e.at(g.e.groupSpan)) }
+
+// down computes h.
+func (g *group) down(c *call, x operand) {
+	h := g.h(c)
+	if g.input.Wins(c.rows) {
+		g.input.Down(c.q, c.rows, h.at, x.at, g.a().at, g.scale, c.lend(g.input.Workspace(c.rows)))
+		return
+	}
+	g.e.multiply(c.q, h, x, g.a().T(), g.scale, false)
+}
+
+// finish is the end of the group's backward pass: dA, and dx where it is wanted.
+func (g *group) finish(c *call, x, dy operand) {
+	e, d := g.e, g.d(c)
+	if g.input.Wins(c.rows) {
+		g.input.Gradient(c.q, c.rows, g.gradient().at, x.at, d.at, c.lend(g.input.Workspace(c.rows)))
+	} else {
+		e.multiply(c.q, g.gradient(), d.T(), x, 1, true)
+	}
+	e.clock.lap(familyAdapter + familyBackward)
+	if c.dIn[0] == 0 {
+		return
+	}
+	dx := x
+	dx.at = c.dIn[0]
+	gradients := append([]device.Pointer{dy.at}, c.led...)
+	if g.back.Wins(dx.rows, dx.cols) {
+		o := gemm.Operands{Small: gemm.Term{P: d.at, Q: g.a().at, K: g.rank}, D: dx.at, Add: c.accumulate[0]}
+		for i, n := range g.members {
+			o.Terms = append(o.Terms, gemm.Term{P: gradients[i], Q: e.matrix(n.op.Weight), K: n.out})
+		}
+		g.back.Multiply(c.q, dx.rows, dx.cols, o)
+		return
+	}
+	e.multiply(c.q, dx, d, g.a(), 1, c.accumulate[0])
+	for i, n := range g.members {
+		e.multiply(c.q, dx, n.activations(c, gradients[i], e.act, n.out), n.weight(c), 1, true)
+	}
+}
+
+// trunkGroups are the groups as a schedule of the trunk has them.
+func (e *Engine) trunkGroups() [][]int {
+	var out [][]int
+	for _, g := range e.groups {
+		var of []int
+		for _, n := range g.nodes {
+			of = append(of, slices.Index(e.head.TrunkNodes, n))
+		}
+		out = append(out, of)
+	}
+	return out
+}
+
+// groupBytes is the memory of d, for the widest of the groups.
+func (e *Engine) groupBytes(rows int) int64 {
+	most := 0
+	for _, g := range e.groups {
+		most = max(most, g.rank)
+	}
+	return int64(rows) * int64(most) * e.act.Size()
+}
