@@ -110,12 +110,12 @@ func tryHopper(b *devicetest.Bench, p *problem, typ device.Type) {
 	for name, got := range tr.results() {
 		want := p.wants()[name]
 		check(b.TB, fmt.Sprintf("%d rows: %s", p.rows, name), got, want, tolerance(typ))
-		if b.TB.Failed() {
+		if b.Failed() {
 			heads, wide := len(want)/p.rows/p.op.KeyWidth, p.op.KeyWidth
 			if name == "log sum" {
 				heads, wide = p.op.Heads, 1
 			}
-			b.TB.Fatal(name, where(got, want, max(1, heads), wide, 0.05))
+			b.Fatal(name, where(got, want, max(1, heads), wide, 0.05))
 		}
 	}
 }

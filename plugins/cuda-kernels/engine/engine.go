@@ -154,9 +154,6 @@ func (e *Engine) check() error {
 		e.held = held
 	}
 	for _, n := range e.g.Nodes {
-		if graph.RowsOf(n.Op) != nil {
-			return fault.New(fault.Unsupported, "node %q: cuda-kernels does not train rows of tokens", n.Name)
-		}
 		if a := graph.AdapterOf(n.Op); a != nil && a.Magnitude != graph.NoParam {
 			return fault.New(fault.Unsupported, "node %q: cuda-kernels does not train or run adapters with DoRA", n.Name).
 				WithHint("leave dora out of the adapter block, or choose another plugin with a block such as kernels \"cpu\" {}")

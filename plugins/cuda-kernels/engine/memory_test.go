@@ -140,7 +140,7 @@ func of(gpu *device.GPU) Options {
 }
 
 // TestOwnProducts: large products of linears, with and without dropout in their adapters,
-// give what cuBLASLt's give.
+// give what cuBLASLt's give, and all of Hopper's kernels what those of every GPU do.
 func TestOwnProducts(t *testing.T) {
 	gpu := openGPU(t)
 	for _, dropout := range []float64{0, 0.1} {
@@ -162,14 +162,17 @@ func TestOwnProducts(t *testing.T) {
 		if gpu.Arch() == device.HopperArch && own == 0 {
 			t.Error("no linear has a kernel of its own")
 		}
-		o.Library = true
-		want, _, _ := trainSome(t, gpu, g, o, 2048, 3)
-		for i := range want {
-			if d := math.Abs(got[i].Loss/want[i].Loss - 1); !(d < 1e-3) {
-				t.Errorf("dropout %v, step %d: loss %v, cuBLASLt's %v", dropout, i+1, got[i].Loss, want[i].Loss)
-			}
-			if d := math.Abs(got[i].GradNorm/want[i].GradNorm - 1); !(d < 0.02) {
-				t.Errorf("dropout %v, step %d: norm %v, cuBLASLt's %v", dropout, i+1, got[i].GradNorm, want[i].GradNorm)
+		library, plain := o, o
+		library.Library, plain.Arch = true, ""
+		for name, other := range map[string]Options{"cuBLASLt": library, "kernels of every GPU": plain} {
+			want, _, _ := trainSome(t, gpu, g, other, 2048, 3)
+			for i := range want {
+				if d := math.Abs(got[i].Loss/want[i].Loss - 1); !(d < 1e-3) {
+					t.Errorf("dropout %v, step %d: loss %v, by %s %v", dropout, i+1, got[i].Loss, name, want[i].Loss)
+				}
+				if d := math.Abs(got[i].GradNorm/want[i].GradNorm - 1); !(d < 0.02) {
+					t.Errorf("dropout %v, step %d: norm %v, by %s %v", dropout, i+1, got[i].GradNorm, name, want[i].GradNorm)
+				}
 			}
 		}
 	}

@@ -150,12 +150,14 @@ func TestExperts(t *testing.T) {
 	limits := map[string]float64{"fp32": 1e-4, "bf16": 0.08, "fp16": 0.02}
 	for name, m := range mixtures() {
 		for precision, limit := range limits {
-			t.Run(name+", "+precision, func(t *testing.T) { tryMixture(t, gpu, m.expertCase(t), precision, limit) })
+			t.Run(name+", "+precision, func(t *testing.T) { tryCase(t, gpu, m.expertCase(t), precision, limit) })
 		}
 	}
 }
 
-func tryMixture(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string, limit float64) {
+// tryCase compares what each node of a case gives, and the gradients of its parameters,
+// with the interpreter.
+func tryCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string, limit float64) {
 	e := bindCase(t, gpu, c, precision)
 	defer func() { _ = e.Close() }()
 	options := interp.Options{Adapter: c.Adapter, Round: roundings[precision]}

@@ -23,6 +23,7 @@ type linearNode struct {
 	group  *group // that it belongs to in training, or nil
 	rankAt int    // where its adapter's part begins there
 
+	own    *ownRows         // of the weight; nil: none
 	bias   *rows.Bias       // nil: neither the linear nor its adapter has one
 	sums   *rows.ColumnSums // of dy, for the gradients of biases; or nil
 	drop   *rows.Dropout    // of the adapter's input, and its gradient
@@ -60,6 +61,9 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 		if !b.e.options.Library && adapter.RunsInput(s) {
 			n.input = adapter.NewInput(set, s)
 		}
+	}
+	if o.Rows != nil {
+		n.own = newOwnRows(b, o.Rows, n.in, n.out)
 	}
 	if held := b.e.matrixType(o.Weight); held != act {
 		n.widen = rows.NewScale(set, held, act)
@@ -152,7 +156,7 @@ func (n *linearNode) scratchBytes(rowCount int) int64 {
 	if n.sums != nil {
 		total += need(n.sums.Workspace(int64(rowCount)))
 	}
-	return total
+	return total + n.own.scratchBytes(rowCount)
 }
 
 // weight is W [out, in] in the activations' type.
@@ -210,13 +214,29 @@ func (n *linearNode) forward(c *call) {
 		h, b = n.adapted(c, a, x), n.parameter(a.B)
 		e.clock.lap(familyAdapter)
 	}
-	n.combined(c, n.forth, y, x, n.weight(c).T(), h, b.T(), false)
+	if own := n.ownOn(c); own == nil {
+		n.combined(c, n.forth, y, x, n.weight(c).T(), h, b.T(), false)
+	} else {
+		n.combined(c, n.forth, y, x, n.weight(c).T(), operand{}, operand{}, false)
+		own.forward(c, y, x)
+		if a != nil { // its update is of all rows
+			e.multiply(c.q, y, h, b.T(), 1, true)
+		}
+	}
 	if n.op.Bias != graph.NoParam {
 		n.bias.Add(c.q, c.rows, y.at, e.vector(n.op.Bias), 1)
 	}
 	if a != nil && a.Bias != graph.NoParam {
 		n.bias.Add(c.q, c.rows, y.at, e.vector(a.Bias), float32(a.Scaling()))
 	}
+}
+
+// ownOn is the rows of the weight that are an adapter's own, if that is on.
+func (n *linearNode) ownOn(c *call) *ownRows {
+	if diff.ActiveRows(n.op, c.adapter) == nil {
+		return nil
+	}
+	return n.own
 }
 
 // readsInput reports whether the adapter has x read, in training: one that does not lead
@@ -296,9 +316,17 @@ func (n *linearNode) aloneBackward(c *call, x, dy operand) {
 		down = n.parameter(a.A)
 		n.e.clock.lap(familyAdapter + familyBackward)
 	}
-	if c.dIn[0] != 0 {
-		dx := n.activations(c, c.dIn[0], n.e.act, n.in)
+	own := n.ownOn(c)
+	var taken operand
+	if own != nil {
+		taken = own.take(c, dy)
+	}
+	dx := n.activations(c, c.dIn[0], n.e.act, n.in)
+	if dx.at != 0 {
 		n.combined(c, n.back, dx, dy, n.weight(c), d, down, adds)
+	}
+	if own != nil {
+		own.backward(c, taken, x, dx)
 	}
 }
 

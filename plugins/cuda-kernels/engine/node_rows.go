@@ -4,27 +4,52 @@ import (
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/rows"
 	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
 )
 
-// embedNode looks tokens up.
+// embedNode looks tokens up. With rows of an adapter's own, these are looked up after the
+// others, in their places.
 type embedNode struct {
 	base
 	op     *graph.Embed
 	kernel *rows.Embed
+
+	own *rows.Embed // nil without rows of an adapter's own
+	ids int         // index of theirs among the constants
 }
 
 func newEmbed(b base, o *graph.Embed) *embedNode {
 	b.e.linksRows = b.e.linksRows || b.trained(o.Table)
-	return &embedNode{base: b, op: o, kernel: rows.NewEmbed(&b.e.set, b.outWidth(), b.e.matrixType(o.Table), b.outType())}
+	n := &embedNode{base: b, op: o, kernel: rows.NewEmbed(&b.e.set, b.outWidth(), b.e.matrixType(o.Table), b.outType())}
+	if o.Rows != nil {
+		b.e.linksRows = b.e.linksRows || b.trained(o.Rows.Values)
+		n.own, n.ids = rows.NewEmbed(&b.e.set, b.outWidth(), b.e.matrixType(o.Rows.Values), b.outType()), b.e.addIndices(o.Rows.IDs)
+	}
+	return n
+}
+
+// replaced are the ids whose rows are an adapter's own, if that is on.
+func (n *embedNode) replaced(c *call) rows.Own {
+	if diff.ActiveRows(n.op, c.adapter) == nil {
+		return rows.Own{}
+	}
+	return rows.Own{IDs: n.e.constantAt(n.ids), Count: len(n.op.Rows.IDs)}
 }
 
 func (n *embedNode) forward(c *call) {
 	n.kernel.Forward(c.q, c.rows, c.out[0], n.e.matrix(n.op.Table), c.batch.id, float32(n.op.Scale))
+	if own := n.replaced(c); own.Count > 0 {
+		n.own.Overlay(c.q, c.rows, c.out[0], n.e.matrix(n.op.Rows.Values), c.batch.id, own, float32(n.op.Scale))
+	}
 }
 
 func (n *embedNode) backward(c *call) {
+	own, scale, b := n.replaced(c), float32(n.op.Scale), c.batch
 	if n.trained(n.op.Table) {
-		n.kernel.Backward(c.q, c.rows, n.e.gradient(n.op.Table), c.dOut[0], c.batch.id, c.batch.first, c.batch.next, float32(n.op.Scale))
+		n.kernel.Backward(c.q, c.rows, n.e.gradient(n.op.Table), c.dOut[0], b.id, b.first, b.next, own, scale)
+	}
+	if own.Count > 0 && n.trained(n.op.Rows.Values) {
+		n.own.OverlayBackward(c.q, c.rows, n.e.gradient(n.op.Rows.Values), c.dOut[0], b.id, b.first, b.next, own, scale)
 	}
 }
 

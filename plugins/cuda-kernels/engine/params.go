@@ -21,6 +21,9 @@ func matricesOf(g *graph.Graph) []bool {
 		if a := graph.AdapterOf(n.Op); a != nil {
 			out[a.A], out[a.B] = true, true
 		}
+		if r := graph.RowsOf(n.Op); r != nil {
+			out[r.Values] = true
+		}
 	}
 	return out
 }

@@ -137,7 +137,7 @@ func TestSums(t *testing.T) {
 						for j, v := range o.want(s, m, n, 0, true) {
 							want[j] += v
 						}
-						with.Small = gemm.Term{P: wide.Pointer.Offset(before * s.Type.Size()), Q: o.q2.Pointer, K: rank, Stride: stride}
+						with.Small = gemm.Term{P: wide.Offset(before * s.Type.Size()), Q: o.q2.Pointer, K: rank, Stride: stride}
 					}
 					d := rowstest.Result(b, s.Type, m*n, add)
 					if add {

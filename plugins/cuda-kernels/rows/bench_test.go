@@ -39,7 +39,7 @@ func BenchmarkRows(b *testing.B) {
 		add("cast to float32", bytes+n*width*4, func() { cast.Write(q, n*width, y, x, 1) })
 		embed := rows.NewEmbed(set, width, t, t)
 		add("embed", 2*bytes, func() { embed.Forward(q, n, y, table, id, 1) })
-		add("embed backward", bytes+2*n*width*4, func() { embed.Backward(q, n, table, x, id, firsts, nexts, 1) })
+		add("embed backward", bytes+2*n*width*4, func() { embed.Backward(q, n, table, x, id, firsts, nexts, rows.Own{}, 1) })
 		split := rows.NewSplit(set, 8, []int{256, 128, 128}, t)
 		add("split", 2*bytes, func() {
 			split.Forward(q, n, []device.Pointer{y, y.Offset(bytes / 2), y.Offset(bytes / 4 * 3)}, x)

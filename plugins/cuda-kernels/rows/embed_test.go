@@ -49,9 +49,80 @@ func TestEmbed(t *testing.T) {
 			for i := range len(ids) * c.width {
 				want[int(ids[i/c.width])*c.width+i%c.width] += scale * dy.At(i)
 			}
-			k.Backward(b.Queue, bucket, d.Pointer, dy.Pointer, id, b.UploadInts(first), b.UploadInts(next), scale)
+			k.Backward(b.Queue, bucket, d.Pointer, dy.Pointer, id, b.UploadInts(first), b.UploadInts(next), rows.Own{}, scale)
 			rowstest.Compare(b, c.String()+", gradient", d, want, 2*exact)
 		})
+}
+
+// TestOverlay: rows of one's own in a table, forward and backward, and the table's
+// gradient without them.
+func TestOverlay(t *testing.T) {
+	const vocabulary, bucket, scale = 11, 9, 1.5
+	ids, owned := []int32{4, 10, 4, 0, 4, 10, 7}, []int32{1, 4, 7, 9}
+	padded := append(slices.Clone(ids), 0, 0)
+	first, next := make([]int32, bucket), make([]int32, bucket)
+	rows.Chains(first, next, ids)
+	each(t, sizes(), func(set *device.Set, c sized) *rows.Embed { return rows.NewEmbed(set, c.width, c.from, c.to) },
+		func(b *devicetest.Bench, c sized, k *rows.Embed) {
+			table, y := rowstest.Random(b, c.from, len(owned)*c.width, 1), rowstest.Random(b, c.to, bucket*c.width, 2)
+			id, own := b.UploadInts(padded), rows.Own{IDs: b.UploadInts(owned), Count: len(owned)}
+			want := wide(y)
+			for i := range want {
+				if at := slices.Index(owned, padded[i/c.width]); at >= 0 {
+					want[i] = scale * table.At(at*c.width+i%c.width)
+				}
+			}
+			k.Overlay(b.Queue, bucket, y.Pointer, table.Pointer, id, own, scale)
+			rowstest.Compare(b, c.String(), y, want, exact)
+
+			dy := rowstest.Random(b, c.to, bucket*c.width, 3)
+			d, whole := rowstest.Random(b, device.Float32, len(owned)*c.width, 4), rowstest.Random(b, device.Float32, vocabulary*c.width, 5)
+			wantOwn, wantWhole := wide(d), wide(whole)
+			for i := range len(ids) * c.width {
+				if at := slices.Index(owned, ids[i/c.width]); at >= 0 {
+					wantOwn[at*c.width+i%c.width] += scale * dy.At(i)
+				} else {
+					wantWhole[int(ids[i/c.width])*c.width+i%c.width] += scale * dy.At(i)
+				}
+			}
+			k.OverlayBackward(b.Queue, bucket, d.Pointer, dy.Pointer, id, b.UploadInts(first), b.UploadInts(next), own, scale)
+			rowstest.Compare(b, c.String()+", own gradient", d, wantOwn, 2*exact)
+			k.Backward(b.Queue, bucket, whole.Pointer, dy.Pointer, id, b.UploadInts(first), b.UploadInts(next), own, scale)
+			rowstest.Compare(b, c.String()+", the others' gradient", whole, wantWhole, 2*exact)
+		})
+}
+
+// TestPick takes columns out of a matrix and puts others there.
+func TestPick(t *testing.T) {
+	const width, n = 37, 5
+	b := devicetest.Open(t)
+	for _, of := range rowstest.Types() {
+		for _, columns := range [][]int32{{0}, {3, 36}, {1, 2, 5, 8, 13, 21, 30, 34, 36}} {
+			set := &device.Set{}
+			p := rows.NewPick(set, width, len(columns), of)
+			b.Load(set)
+			y, d, list := rowstest.Random(b, of, n*width, 1), rowstest.Empty(b, of, n*p.Stride()), b.UploadInts(columns)
+			wantY, wantD := wide(y), make([]float64, n*p.Stride())
+			for row := range n {
+				for k, c := range columns {
+					wantD[row*p.Stride()+k], wantY[row*width+int(c)] = wantY[row*width+int(c)], 0
+				}
+			}
+			name := fmt.Sprintf("%v, columns %v: ", of, columns)
+			p.Take(b.Queue, n, d.Pointer, y.Pointer, list)
+			rowstest.Compare(b, name+"taken", d, wantD, 0)
+			rowstest.Compare(b, name+"what is left", y, wantY, 0)
+
+			other := rowstest.Random(b, of, n*p.Stride(), 2)
+			for row := range n {
+				for k, c := range columns {
+					wantY[row*width+int(c)] = other.At(row*p.Stride() + k)
+				}
+			}
+			p.Put(b.Queue, n, y.Pointer, other.Pointer, list)
+			rowstest.Compare(b, name+"put", y, wantY, 0)
+		}
+	}
 }
 
 const jointRows = 7

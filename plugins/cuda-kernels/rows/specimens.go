@@ -18,6 +18,7 @@ func Specimens(set *device.Set) {
 		for _, width := range widths[t] {
 			NewEmbed(set, width, t, t)
 			NewIndex(set, width, t)
+			NewPick(set, width, 3, t)
 			NewBias(set, width, t)
 			NewColumnSums(set, width, t)
 			NewDropout(set, width, 1, t, t)
