@@ -55,6 +55,10 @@ func (k costs) forward(node int) float64 {
 			if !l.forth.Wins(k.rows, l.out) {
 				seconds += k.product(o.Adapter.B)
 			}
+			if l.dora != nil {
+				passes, products := l.dora.work(false)
+				seconds += passes*k.bytes(n.Outputs[0])/k.e.options.Rates.Bytes + products*k.product(o.Weight)
+			}
 		}
 		return seconds
 	case *graph.Attention:
@@ -77,7 +81,12 @@ func (k costs) backward(node int) float64 {
 			seconds *= 2
 		}
 		if o.Adapter != nil {
-			seconds += k.adapterBack(linearOf(k.e.nodes[node]), o.Adapter)
+			l := linearOf(k.e.nodes[node])
+			seconds += k.adapterBack(l, o.Adapter)
+			if l.dora != nil {
+				passes, products := l.dora.work(true)
+				seconds += passes*k.bytes(n.Outputs[0])/k.e.options.Rates.Bytes + products*k.product(o.Weight)
+			}
 		}
 		return seconds
 	case *graph.Attention:

@@ -6,6 +6,7 @@ import (
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/loss"
 	"github.com/honeml/hone/plugins/cuda-kernels/optimizer"
+	"github.com/honeml/hone/plugins/cuda-kernels/rows"
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
@@ -27,6 +28,7 @@ type Engine struct {
 	set    device.Set
 	nodes  []node   // by index of the Graph's nodes
 	groups []*group // of linears of one input, in the order of the Graph
+	doras  []*dora  // of linears with magnitudes
 	head   *logitsHead
 	keys   []string // modules whose dropout has a key, by index
 	loss   *loss.CrossEntropy
@@ -69,6 +71,7 @@ type Engine struct {
 	tally      *tally                // nil unless Options.Ceilings
 	ceilings   *ceilings             // nil until they were measured
 	watch      func(n node, c *call) // for tests: sees what each node made in a forward pass
+	normsTaken bool                  // of the doras, for the parameters as they are
 	stepped    bool                  // a step was done, so there are gradients
 	weight     float64               // of the last step: what its gradients are divided by
 }
@@ -154,9 +157,9 @@ func (e *Engine) check() error {
 		e.held = held
 	}
 	for _, n := range e.g.Nodes {
-		if a := graph.AdapterOf(n.Op); a != nil && a.Magnitude != graph.NoParam {
-			return fault.New(fault.Unsupported, "node %q: cuda-kernels does not train or run adapters with DoRA", n.Name).
-				WithHint("leave dora out of the adapter block, or choose another plugin with a block such as kernels \"cpu\" {}")
+		if a := graph.AdapterOf(n.Op); a != nil && a.Magnitude != graph.NoParam && a.Rank > rows.MostDoRARank {
+			return fault.New(fault.Unsupported, "node %q: cuda-kernels runs adapters with DoRA up to a rank of %d, this one has %d", n.Name, rows.MostDoRARank, a.Rank).
+				WithHint("take a smaller rank, or leave dora out of the adapter block")
 		}
 	}
 	return nil

@@ -47,6 +47,7 @@ func (r *runner) Run(_ context.Context, from generation.Rows, wanted []int, each
 	err := e.do(func() error {
 		rows, c, p := e.upload(b, list)
 		call := call{q: e.q, rows: rows, batch: c, adapter: r.adapter, cache: r.view(b, rows, prompt)}
+		e.takeNorms()
 		e.run(e.scoring, call, nil)
 		e.q.At("the logits")
 		e.head.each(call, e.activation(e.scoring.logits), p, 0, func(at int, part predictions) {

@@ -99,7 +99,7 @@ func (e *Engine) groupOf(nodes []int, uses []int) *group {
 
 // takes reports whether a linear can be the group's next.
 func (g *group) takes(n *linearNode, uses []int) bool {
-	if len(g.members) == gemm.MostTerms || n.drop != nil || n.own != nil || n.widen != nil || n.narrow != nil || n.outType() != g.e.act {
+	if len(g.members) == gemm.MostTerms || n.drop != nil || n.own != nil || n.dora != nil || n.widen != nil || n.narrow != nil || n.outType() != g.e.act {
 		return false
 	}
 	a := n.op.Adapter

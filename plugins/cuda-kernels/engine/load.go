@@ -43,17 +43,22 @@ func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, gpu *device
 	if err := values.Unchanged(); err != nil {
 		return err
 	}
+	if err := e.do(func() error {
+		if err := gpu.Load(&e.set); err != nil {
+			return err
+		}
+		e.copyParameters()
+		e.beginMagnitudes()
+		return nil
+	}); err != nil {
+		return err
+	}
 	if req.Adapter != "" {
 		if err := trained.Load(req.Adapter, e.g, store{e}); err != nil {
 			return err
 		}
 	}
-	return e.do(func() error {
-		if err := gpu.Load(&e.set); err != nil {
-			return err
-		}
-		return e.begin()
-	})
+	return e.do(e.begin)
 }
 
 // allocate takes the GPU's memory and what goes with it on the host.

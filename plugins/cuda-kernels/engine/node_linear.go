@@ -23,6 +23,7 @@ type linearNode struct {
 	group  *group // that it belongs to in training, or nil
 	rankAt int    // where its adapter's part begins there
 
+	dora   *dora            // of the adapter's magnitudes; nil: none
 	own    *ownRows         // of the weight; nil: none
 	bias   *rows.Bias       // nil: neither the linear nor its adapter has one
 	sums   *rows.ColumnSums // of dy, for the gradients of biases; or nil
@@ -61,6 +62,9 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 		if !b.e.options.Library && adapter.RunsInput(s) {
 			n.input = adapter.NewInput(set, s)
 		}
+	}
+	if a != nil && a.Magnitude != graph.NoParam {
+		n.dora = newDoRA(n)
 	}
 	if o.Rows != nil {
 		n.own = newOwnRows(b, o.Rows, n.in, n.out)
@@ -156,6 +160,9 @@ func (n *linearNode) scratchBytes(rowCount int) int64 {
 	if n.sums != nil {
 		total += need(n.sums.Workspace(int64(rowCount)))
 	}
+	if n.dora != nil {
+		total += n.dora.scratchBytes(rowCount)
+	}
 	return total + n.own.scratchBytes(rowCount)
 }
 
@@ -209,6 +216,11 @@ func (n *linearNode) forward(c *call) {
 	x := n.activations(c, c.in[0], e.act, n.in)
 	y := n.activations(c, c.out[0], n.outType(), n.out)
 	a := diff.Active(n.op, c.adapter)
+	if a != nil && n.dora != nil {
+		n.dora.forward(c, a, y, x)
+		n.addBias(c, y)
+		return
+	}
 	var h, b operand
 	if a != nil {
 		h, b = n.adapted(c, a, x), n.parameter(a.B)
@@ -223,11 +235,16 @@ func (n *linearNode) forward(c *call) {
 			e.multiply(c.q, y, h, b.T(), 1, true)
 		}
 	}
-	if n.op.Bias != graph.NoParam {
-		n.bias.Add(c.q, c.rows, y.at, e.vector(n.op.Bias), 1)
-	}
+	n.addBias(c, y)
 	if a != nil && a.Bias != graph.NoParam {
 		n.bias.Add(c.q, c.rows, y.at, e.vector(a.Bias), float32(a.Scaling()))
+	}
+}
+
+// addBias adds the linear's own bias to y.
+func (n *linearNode) addBias(c *call, y operand) {
+	if n.op.Bias != graph.NoParam {
+		n.bias.Add(c.q, c.rows, y.at, n.e.vector(n.op.Bias), 1)
 	}
 }
 
@@ -297,6 +314,10 @@ func (n *linearNode) backward(c *call) {
 		n.narrow.Write(c.q, int64(c.rows)*int64(n.out), dy.at, c.dOut[0], 1)
 	}
 	x := n.activations(c, c.in[0], e.act, n.in)
+	if a := diff.Active(n.op, c.adapter); a != nil && n.dora != nil {
+		n.dora.backward(c, a, x, dy)
+		return
+	}
 	if n.joined(c) {
 		n.joinedBackward(c, x, dy)
 	} else {
@@ -369,6 +390,15 @@ func (n *linearNode) ofOutput(c *call, a *graph.Adapter, d, dy, h operand) {
 	e.multiply(c.q, d, dy, n.parameter(a.B), s, false)
 }
 
+// ofInput is what it takes from its input: the gradient of A.
+func (n *linearNode) ofInput(c *call, a *graph.Adapter, input, d operand) {
+	if n.input.Wins(c.rows) {
+		n.input.Gradient(c.q, c.rows, n.e.gradient(a.A), input.at, d.at, c.lend(n.input.Workspace(c.rows)))
+		return
+	}
+	n.e.multiply(c.q, n.gradientOperand(a.A), d.T(), input, 1, true)
+}
+
 // adapter is the adapter's share of backward. It answers the gradient of input·Aᵀ, whose
 // product with A goes to that of x, or none where that was added, and whether the
 // gradient of x holds something by then, to which the rest is added.
@@ -384,12 +414,8 @@ func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) (d operan
 		h = n.down(c, a, input)
 	}
 	n.ofOutput(c, a, d, dy, h)
-	switch {
-	case !n.trained(a.A):
-	case n.input.Wins(c.rows):
-		n.input.Gradient(c.q, c.rows, e.gradient(a.A), input.at, d.at, c.lend(n.input.Workspace(c.rows)))
-	default:
-		e.multiply(c.q, n.gradientOperand(a.A), d.T(), input, 1, true)
+	if n.trained(a.A) {
+		n.ofInput(c, a, input, d)
 	}
 	if c.dIn[0] == 0 || !n.drops(c) {
 		return d, c.accumulate[0]

@@ -137,6 +137,7 @@ func (e *Engine) layOut(full *diff.Schedule, l layout) error {
 	e.memory = arena{}
 	e.params = e.layOutParameters(&e.memory)
 	e.constants.layOut(&e.memory)
+	e.layOutDoRA(&e.memory)
 	e.makeOptimizer()
 	options := diff.Options{Adapter: e.settings.Adapter}
 	trunk := e.head.Trunk
@@ -150,6 +151,7 @@ func (e *Engine) layOut(full *diff.Schedule, l layout) error {
 		} else {
 			s.Keeps = e.keeps()
 			s.Join(e.trunkGroups())
+			e.readsOutput(s)
 			e.schedule = s
 		}
 		e.scheduled = e.keepLess(s)

@@ -187,20 +187,21 @@ func TestPreviousTokens(t *testing.T) {
 	}
 }
 
-// TestNoDoRA: an adapter with magnitudes is refused before anything is laid out, in words.
-func TestNoDoRA(t *testing.T) {
+// TestMostDoRARank: an adapter with magnitudes and a larger rank than there are kernels for
+// is refused before anything is laid out, in words.
+func TestMostDoRARank(t *testing.T) {
 	b := graph.New("Small")
 	b.Logits(b.Linear(b.Embed("embed.weight", 16, 8), "head", 16, graph.RoleHead))
 	g, err := b.Graph()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g, err = adapt.Apply(g, adapt.LoRA{Rank: 2, Alpha: 4, DoRA: true, Targets: []string{"head"}}); err != nil {
+	if g, err = adapt.Apply(g, adapt.LoRA{Rank: 2000, Alpha: 4, DoRA: true, Targets: []string{"head"}}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = planOf(t, g, Options{})
 	var f *fault.Error
-	const want = `node "head": cuda-kernels does not train or run adapters with DoRA`
+	const want = `node "head": cuda-kernels runs adapters with DoRA up to a rank of 1280, this one has 2000`
 	if !errors.As(err, &f) || f.Code != fault.Unsupported || f.Error() != want || !strings.Contains(f.Hint, "dora") {
 		t.Errorf("%v, want %s", err, want)
 	}

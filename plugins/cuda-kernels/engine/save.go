@@ -61,6 +61,7 @@ func (e *Engine) copyParameters() {
 	if e.params.elements > 0 {
 		e.optimizer.Cast(e.q, e.buffers())
 	}
+	e.normsTaken = false
 }
 
 // Save writes what is trained and, unless weightsOnly, the optimizer's state into dir.

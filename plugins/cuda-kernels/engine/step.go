@@ -39,6 +39,7 @@ func (e *Engine) enqueue(ctx context.Context, s *kernels.Step) (*pendingStep, er
 		q.Zero(e.at(e.params.gradient), e.params.gradient.bytes)
 		q.Zero(e.lossAt(0), 8*int64(1+len(s.Batches)))
 		e.uploadKeys(uint64(s.Number))
+		e.takeNorms()
 		for i, b := range s.Batches {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -47,6 +48,7 @@ func (e *Engine) enqueue(ctx context.Context, s *kernels.Step) (*pendingStep, er
 		}
 		q.At("the update")
 		e.optimizer.Step(q, e.buffers(), e.lossAt(0), r.Weight, s.LearningRate)
+		e.normsTaken = false
 		q.Download(p.copy.memory.Bytes()[:resultsBytes(len(s.Batches))], e.state())
 		p.copy.ended = q.Record(p.copy.ended)
 		e.clock.lap(familyUpdate)
@@ -272,6 +274,7 @@ func (e *Engine) Score(ctx context.Context, adapter string, b *graph.Batch) ([]f
 	err := e.do(func() error {
 		rows, columns, p := e.upload(b, list)
 		c := call{q: e.q, rows: rows, batch: columns, adapter: adapter}
+		e.takeNorms()
 		e.run(e.scoring, c, nil)
 		e.q.At("the scores")
 		e.head.each(c, e.activation(e.scoring.logits), p, 0, func(at int, part predictions) {

@@ -28,6 +28,13 @@ func Specimens(set *device.Set) {
 		}
 		NewConcat(set, 16, []int{128, 64}, []bool{false, true}, t)
 	}
+	for _, t := range [][2]device.Type{{bf16, bf16}, {f16, f16}, {f32, f32}, {bf16, f32}} {
+		NewScaled(set, 4096, t[0], t[1])
+		NewDoRA(set, DoRASpec{Type: t[0], Weight: t[1], In: 4096, Out: 14336, Rank: 16})
+	}
+	for _, rank := range []int{3, 256, MostDoRARank} {
+		NewDoRA(set, DoRASpec{Type: bf16, Weight: bf16, In: 30, Out: 7, Rank: rank})
+	}
 	NewDropout(set, 2048, 8, bf16, bf16)
 	NewConv(set, 7, 4, bf16, true)
 	NewSplit(set, 8, []int{512, 128, 128}, bf16)

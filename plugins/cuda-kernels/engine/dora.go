@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/rows"
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/diff"
+)
+
+// A dora is what a linear's adapter has beside matrices: a length m for each row of the
+// result, n = m / ‖W + s·B·A‖ being the factor that gives it to the row.
+type dora struct {
+	n      *linearNode
+	kernel *rows.DoRA
+	span   span // norms and ratios
+
+	scale *rows.Scaled // of matrices in the activations' type
+	out   *rows.Scaled // of those that go to y, and in y
+	of    *rows.Scaled
+}
+
+// newDoRA asks for the kernels of a linear whose adapter has magnitudes.
+func newDoRA(n *linearNode) *dora {
+	set, act, y := &n.e.set, n.e.act, n.outType()
+	d := &dora{
+		n: n,
+		kernel: rows.NewDoRA(set, rows.DoRASpec{
+			Type: act, Weight: n.e.matrixType(n.op.Weight), In: n.in, Out: n.out, Rank: n.op.Adapter.Rank,
+		}),
+		scale: rows.NewScaled(set, n.out, act, act), out: rows.NewScaled(set, n.out, act, y), of: rows.NewScaled(set, n.out, y, y),
+	}
+	n.e.doras = append(n.e.doras, d)
+	return d
+}
+
+// matrices are where the kernels find what they read.
+func (d *dora) matrices() rows.DoRAMatrices {
+	e, a := d.n.e, d.n.op.Adapter
+	return rows.DoRAMatrices{
+		W: e.matrix(d.n.op.Weight), A: e.matrix(a.A), B: e.matrix(a.B), M: e.vector(a.Magnitude),
+		Norm: e.at(d.span), Ratio: e.at(d.span).Offset(device.Align(4 * int64(d.n.out))), Scale: float32(a.Scaling()),
+	}
+}
+
+// layOutDoRA takes the memory of norms and ratios.
+func (e *Engine) layOutDoRA(a *arena) {
+	for _, d := range e.doras {
+		d.span = a.take("adapters", need(4*int64(d.n.out), 4*int64(d.n.out)))
+	}
+}
+
+// takeNorms takes the norms for the parameters as they are. What changes these sets
+// normsTaken to false.
+func (e *Engine) takeNorms() {
+	if e.normsTaken {
+		return
+	}
+	e.normsTaken = true
+	for _, d := range e.doras {
+		e.q.At(d.n.name() + ", the norms of its rows")
+		d.kernel.Norms(e.q, d.matrices())
+	}
+	e.clock.lap(familyAdapter)
+}
+
+// beginMagnitudes gives those that no checkpoint holds their first values, the norms.
+func (e *Engine) beginMagnitudes() {
+	e.normsTaken = false
+	e.takeNorms()
+	for _, d := range e.doras {
+		if m := d.n.op.Adapter.Magnitude; e.g.Params[m].Init == graph.InitRowNorms {
+			e.q.Copy(e.vector(m), d.matrices().Norm, 4*int64(d.n.out))
+		}
+	}
+	e.normsTaken = false
+}
+
+// readsOutput adds the outputs of linears with magnitudes to what the backward pass of a
+// schedule of the trunk reads: the gradients of these are taken from them.
+func (e *Engine) readsOutput(s *diff.Schedule) {
+	for i := range s.Steps {
+		step := &s.Steps[i]
+		if step.Kind != diff.Backward {
+			continue
+		}
+		if n := linearOf(e.nodes[e.head.TrunkNodes[step.Node]]); n != nil && n.dora != nil && n.dora.keepsOutput() {
+			step.Reads = append(step.Reads, s.Graph.Nodes[step.Node].Outputs[0])
+		}
+	}
+}
+
+// keepsOutput reports whether y is kept for the gradient of the magnitudes. In a head the
+// gradient of y may take its place, and a bias, as large as some are, leaves little of the
+// product in 16 bits.
+func (d *dora) keepsOutput() bool {
+	n := d.n
+	inHead := slices.ContainsFunc(n.e.head.Nodes, func(i int) bool { return n.e.g.Nodes[i] == n.node })
+	return !inHead && n.trained(n.op.Adapter.Magnitude) && n.drop == nil && n.outType() == n.e.act && n.op.Bias == graph.NoParam
+}
+
+// scratchBytes: what x·Wᵀ + h·Bᵀ is made in again where y is not kept, or goes to with
+// dropout, and a gradient of that shape; W in the activations' type once more for each.
+func (d *dora) scratchBytes(rowCount int) int64 {
+	n := d.n
+	y := need(int64(rowCount) * int64(n.out) * n.e.act.Size())
+	total := need(d.kernel.Workspace(rowCount))
+	switch {
+	case n.drop != nil:
+		total += 2 * y
+	case !d.keepsOutput():
+		total += y
+	}
+	if n.widen != nil {
+		total += 2 * need(int64(n.in)*int64(n.out)*n.e.act.Size())
+	}
+	return total
+}
+
+// work is how often a pass goes over a matrix of y's shape, and how many products there
+// are of W, beside those of LoRA.
+func (d *dora) work(backward bool) (passes, products float64) {
+	switch {
+	case d.n.drop != nil && backward:
+		return 8, 2
+	case d.n.drop != nil:
+		return 6, 1
+	case !backward:
+		return 2, 0
+	case d.keepsOutput():
+		return 4, 0
+	}
+	return 4, 1
+}
+
+// whole is u = x·Wᵀ + h·Bᵀ, h being s·x·Aᵀ.
+func (d *dora) whole(c *call, u, x, h operand) {
+	d.n.combined(c, d.n.forth, u, x, d.n.weight(c).T(), h, d.n.parameter(d.n.op.Adapter.B).T(), false)
+}
+
+// scratch is a matrix of y's shape.
+func (d *dora) scratch(c *call) operand {
+	return d.n.activations(c, c.take(int64(c.rows)*int64(d.n.out)*d.n.e.act.Size()), d.n.e.act, d.n.out)
+}
+
+// forward is y = n∘(x·Wᵀ + h·Bᵀ), or with x' = dropout(x)
+//
+//	y = x·Wᵀ − x'·Wᵀ + n∘(x'·Wᵀ + h·Bᵀ)
+//
+// with h of x'.
+func (d *dora) forward(c *call, a *graph.Adapter, y, x operand) {
+	n, ratio := d.n, d.matrices().Ratio
+	dropped := n.dropped(c, x)
+	h := n.down(c, a, dropped)
+	if !n.drops(c) {
+		d.whole(c, y, x, h)
+		d.of.Write(c.q, c.rows, y.at, y.at, ratio, 0)
+		return
+	}
+	none, u := operand{}, d.scratch(c)
+	n.combined(c, n.forth, y, x, n.weight(c).T(), none, none, false)
+	n.combined(c, n.forth, u, dropped, n.weight(c).T(), none, none, false)
+	d.out.Add(c.q, c.rows, y.at, u.at, 0, -1)
+	n.e.multiply(c.q, u, h, n.parameter(a.B).T(), 1, true)
+	d.out.Add(c.q, c.rows, y.at, u.at, ratio, 0)
+}
+
+// backward is that of forward, dy being the gradient of y, with dz = n∘dy and no gradient
+// through the norms:
+//
+//	dm = Σ dy∘(x'·Wᵀ + h·Bᵀ) / ‖W + s·B·A‖;  the adapter's of dz
+//	dx = dy·W + dropout((dz − dy)·W + d·A);  dW = dyᵀ·x + (dz − dy)ᵀ·x'
+//
+// Without dropout that is dx = dz·W + d·A and dW = dzᵀ·x, and dz takes the place of dy.
+func (d *dora) backward(c *call, a *graph.Adapter, x, dy operand) {
+	n, e := d.n, d.n.e
+	m := d.matrices()
+	trained := n.trained(a.Magnitude)
+	if !n.drops(c) {
+		if trained {
+			d.magnitude(c, a, x, dy, m)
+		}
+		d.scale.Write(c.q, c.rows, dy.at, dy.at, m.Ratio, 0)
+		e.clock.lap(familyAdapter + familyBackward)
+		n.aloneBackward(c, x, dy)
+		if n.trained(n.op.Weight) {
+			e.multiply(c.q, n.gradientOperand(n.op.Weight), dy.T(), x, 1, true)
+		}
+		return
+	}
+	dropped := n.dropped(c, x)
+	h := n.activations(c, c.kept, e.act, a.Rank)
+	if c.kept == 0 {
+		h = n.down(c, a, dropped)
+	}
+	dz, more := d.scratch(c), d.scratch(c)
+	if trained {
+		d.whole(c, dz, dropped, h)
+		d.kernel.Dots(c.q, c.rows, e.gradient(a.Magnitude), dy.at, dz.at, m.Norm, m.Norm, c.lend(d.kernel.Workspace(c.rows)))
+	}
+	d.scale.Write(c.q, c.rows, dz.at, dy.at, m.Ratio, 0)
+	d.scale.Write(c.q, c.rows, more.at, dy.at, m.Ratio, -1)
+	grad := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
+	n.ofOutput(c, a, grad, dz, h)
+	if n.trained(a.A) {
+		n.ofInput(c, a, dropped, grad)
+	}
+	if n.trained(n.op.Weight) {
+		e.multiply(c.q, n.gradientOperand(n.op.Weight), dy.T(), x, 1, true)
+		e.multiply(c.q, n.gradientOperand(n.op.Weight), more.T(), dropped, 1, true)
+	}
+	e.clock.lap(familyAdapter + familyBackward)
+	if c.dIn[0] == 0 {
+		return
+	}
+	dx, none := n.activations(c, c.dIn[0], e.act, n.in), operand{}
+	n.combined(c, n.back, dx, dy, n.weight(c), none, none, c.accumulate[0])
+	n.combined(c, n.back, dropped, more, n.weight(c), grad, n.parameter(a.A), false) // in the place of dropout(x)
+	n.drop.Apply(c.q, c.rows, dx.at, dropped.at, c.batch.sample, c.batch.position, e.keyAt(n.key), a.Dropout, true)
+}
+
+// magnitude adds to the gradient of m, without dropout. y is m times the product over the
+// norm, so that dm = Σ dy∘y / m; where y is not kept, the product is made again.
+func (d *dora) magnitude(c *call, a *graph.Adapter, x, dy operand, m rows.DoRAMatrices) {
+	n, e := d.n, d.n.e
+	gradient := e.gradient(a.Magnitude)
+	if d.keepsOutput() {
+		d.kernel.Dots(c.q, c.rows, gradient, dy.at, c.out[0], m.M, m.Norm, c.lend(d.kernel.Workspace(c.rows)))
+		d.kernel.Missing(c.q, c.rows, gradient, dy.at, x.at, m)
+		return
+	}
+	h := n.activations(c, c.kept, e.act, a.Rank)
+	if c.kept == 0 {
+		h = n.down(c, a, x)
+	}
+	u := d.scratch(c)
+	d.whole(c, u, x, h)
+	d.kernel.Dots(c.q, c.rows, gradient, dy.at, u.at, m.Norm, m.Norm, c.lend(d.kernel.Workspace(c.rows)))
+}

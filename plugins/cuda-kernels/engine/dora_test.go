@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/adapt"
+	"github.com/honeml/hone/sdk/graph/graphtest"
+	"github.com/honeml/hone/sdk/graph/interp"
+)
+
+// doraCase is a small model with magnitudes; with zeros, rows of some weights and their
+// magnitudes are 0, and so are magnitudes of rows that are not.
+func doraCase(t testing.TB, l adapt.LoRA, hidden int, zeros bool) *graphtest.Case {
+	t.Helper()
+	const vocabulary = 21
+	b := graph.New("Test")
+	x := b.Embed("embed", vocabulary, hidden)
+	h := b.RMSNorm(x, "norm", 1e-5)
+	y := b.Gated(b.Linear(h, "gate", 2*hidden, graph.RoleMLPGate), b.Linear(h, "up", 2*hidden, graph.RoleMLPUp, graph.WithBias(true)), "silu", "act")
+	x = b.Add(x, b.Linear(y, "down", hidden, graph.RoleMLPDown), "sum")
+	b.Logits(b.Linear(x, "head", vocabulary, graph.RoleHead))
+	g, err := b.Graph()
+	if err == nil {
+		l.DoRA, l.Alpha = true, 8
+		g, err = adapt.Apply(g, l)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(4, uint64(l.Rank)))
+	c := &graphtest.Case{Graph: g, Batch: &graph.Batch{}, Adapter: adapt.DefaultName, Seed: 5, Step: 1}
+	for _, p := range g.Params {
+		values := make([]float64, p.Elements())
+		for i := range values {
+			values[i] = float64(float32(0.4 * r.NormFloat64()))
+		}
+		c.Values = append(c.Values, values)
+	}
+	for _, n := range g.Nodes {
+		a := graph.AdapterOf(n.Op)
+		if a == nil || !zeros {
+			continue
+		}
+		o := n.Op.(*graph.Linear)
+		clear(c.Values[o.Weight][:g.Params[o.Weight].Shape[1]]) // its first row
+		clear(c.Values[a.B][:a.Rank])
+		c.Values[a.Magnitude][0], c.Values[a.Magnitude][2] = 0, 0
+	}
+	for sample, length := range []int{5, 8} {
+		tokens, weights := make([]int32, length), make([]float32, length)
+		for i := range tokens {
+			tokens[i], weights[i] = int32(r.IntN(vocabulary)), 1
+		}
+		c.Batch.Append(int32(sample), tokens, weights)
+	}
+	return c
+}
+
+// TestDoRA: adapters with magnitudes, forward and backward: with dropout, on the head,
+// where rows or magnitudes are zeros, of widths that vectors do not divide.
+func TestDoRA(t *testing.T) {
+	gpu := openGPU(t)
+	limits := map[string]float64{"fp32": 1e-4, "bf16": 0.08, "fp16": 0.02}
+	for name, l := range map[string]adapt.LoRA{
+		"plain": {Rank: 8, Targets: []string{"auto"}}, "dropout": {Rank: 8, Dropout: 0.3, Targets: []string{"auto"}},
+		"head": {Rank: 3, RSLoRA: true, Targets: []string{"auto", "head"}}, "head, dropout": {Rank: 3, Dropout: 0.3, Targets: []string{"head"}},
+	} {
+		for _, zeros := range []bool{false, true} {
+			for _, hidden := range []int{16, 9} {
+				for precision, limit := range limits {
+					t.Run(fmt.Sprintf("%s, %d wide, zeros %v, %s", name, hidden, zeros, precision), func(t *testing.T) {
+						tryCase(t, gpu, doraCase(t, l, hidden, zeros), precision, limit)
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestRandomDoRA: the same in random graphs.
+func TestRandomDoRA(t *testing.T) {
+	gpu := openGPU(t)
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			c := graphtest.Random(rand.New(rand.NewPCG(9, seed)), graphtest.Options{Dense: true, DoRA: true})
+			run, err := interp.New(c.Graph, rounded(c, "fp32"), c.Batch, interp.Options{Adapter: c.Adapter})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := run.Forward(); err != nil || c.Batch.TotalWeight() == 0 {
+				t.Skip("there is nothing to compare: ", err)
+			}
+			tryCase(t, gpu, c, "fp32", 2e-3)
+		})
+	}
+}
+
+// TestDoRAPlans: the outputs of linears with magnitudes are kept for the backward pass, but
+// not those of a head or with a bias, and not with dropout.
+func TestDoRAPlans(t *testing.T) {
+	for name, test := range map[string]struct {
+		lora adapt.LoRA
+		want int
+	}{
+		"plain":   {adapt.LoRA{Rank: 8, Targets: []string{"auto", "head"}}, 2},
+		"dropout": {adapt.LoRA{Rank: 8, Dropout: 0.1, Targets: []string{"auto"}}, 0},
+	} {
+		e := bindToTrain(t, doraCase(t, test.lora, 16, false).Graph, Options{})
+		kept := 0
+		for _, d := range e.doras {
+			if d.keepsOutput() {
+				kept++
+			}
+			if d.span.bytes == 0 {
+				t.Errorf("%s: the norms of %s have no memory", name, d.n.name())
+			}
+		}
+		if kept != test.want {
+			t.Errorf("%s: %d outputs are kept, want %d", name, kept, test.want)
+		}
+	}
+}
