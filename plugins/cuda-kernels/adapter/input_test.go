@@ -16,7 +16,7 @@ func TestInput(t *testing.T) {
 	b := devicetest.Open(t)
 	for _, kind := range []device.Type{device.BFloat16, device.Float16} {
 		for _, rank := range []int{8, 24, 48, 96} {
-			for _, width := range []int{8, 200, 520} {
+			for _, width := range []int{8, 200, 392} {
 				for _, shared := range []int{b.GPU.Info.SharedPerBlock, 99 << 10} {
 					s := adapter.InputSpec{Type: kind, Width: width, Rank: rank, Shared: shared, Processors: b.GPU.Info.SMs}
 					if !adapter.RunsInput(s) {
@@ -26,7 +26,7 @@ func TestInput(t *testing.T) {
 					set := &device.Set{}
 					kernels := adapter.NewInput(set, s)
 					b.Load(set)
-					for _, n := range []int{1, 33, 300, 1100} {
+					for _, n := range []int{1, 33, 300, 700} {
 						compareInput(b, kernels, s, n)
 					}
 				}

@@ -338,16 +338,16 @@ func (n *linearNode) aloneBackward(c *call, x, dy operand) {
 		n.e.clock.lap(familyAdapter + familyBackward)
 	}
 	own := n.ownOn(c)
-	var taken operand
+	var columns operand
 	if own != nil {
-		taken = own.take(c, dy)
+		columns = own.taken(c, dy)
 	}
 	dx := n.activations(c, c.dIn[0], n.e.act, n.in)
 	if dx.at != 0 {
 		n.combined(c, n.back, dx, dy, n.weight(c), d, down, adds)
 	}
 	if own != nil {
-		own.backward(c, taken, x, dx)
+		own.backward(c, columns, x, dx)
 	}
 }
 

@@ -9,10 +9,11 @@ import (
 // ownRows are the rows of a linear's weight that are an adapter's own: of a head, those of
 // some tokens. The columns of y that they give are computed apart and put in place.
 type ownRows struct {
-	e    *Engine
-	of   *graph.TokenRows
-	pick *rows.Pick
-	ids  int // index of theirs among the constants
+	e   *Engine
+	of  *graph.TokenRows
+	ids int // index of theirs among the constants
+
+	put, take *rows.Pick // into y, and out of dy in the activations' type
 
 	in       int
 	t        device.Type // of y
@@ -23,7 +24,8 @@ type ownRows struct {
 
 func newOwnRows(b base, of *graph.TokenRows, in, out int) *ownRows {
 	o := &ownRows{
-		e: b.e, of: of, pick: rows.NewPick(&b.e.set, out, len(of.IDs), b.outType()), ids: b.e.addIndices(of.IDs),
+		e: b.e, of: of, ids: b.e.addIndices(of.IDs),
+		put: rows.NewPick(&b.e.set, out, len(of.IDs), b.outType()), take: rows.NewPick(&b.e.set, out, len(of.IDs), b.e.act),
 		in: in, t: b.outType(), trained: b.trained(of.Values), elements: int64(len(of.IDs)) * int64(in),
 	}
 	if held := b.e.matrixType(of.Values); held != b.e.act {
@@ -38,7 +40,7 @@ func (o *ownRows) scratchBytes(rowCount int) int64 {
 	if o == nil {
 		return 0
 	}
-	columns := int64(rowCount) * int64(o.pick.Stride())
+	columns := int64(rowCount) * int64(o.put.Stride())
 	total := need(columns*o.t.Size(), columns*o.e.act.Size())
 	if o.widen != nil {
 		total += need(o.elements * o.e.act.Size())
@@ -59,7 +61,7 @@ func (o *ownRows) matrix(c *call) operand {
 
 // columns is room for the columns of y, of a type.
 func (o *ownRows) columns(c *call, t device.Type) operand {
-	stride := o.pick.Stride()
+	stride := o.put.Stride()
 	return operand{at: c.take(int64(c.rows) * int64(stride) * t.Size()), t: t, rows: c.rows, cols: len(o.of.IDs), stride: stride}
 }
 
@@ -67,14 +69,14 @@ func (o *ownRows) columns(c *call, t device.Type) operand {
 func (o *ownRows) forward(c *call, y, x operand) {
 	d := o.columns(c, o.t)
 	o.e.multiply(c.q, d, x, o.matrix(c).T(), 1, false)
-	o.pick.Put(c.q, c.rows, y.at, d.at, o.e.constantAt(o.ids))
+	o.put.Put(c.q, c.rows, y.at, d.at, o.e.constantAt(o.ids))
 }
 
-// take takes the columns of dy out of it, of the activations' type, so that what reads dy
-// from then on passes them over.
-func (o *ownRows) take(c *call, dy operand) operand {
+// taken takes the columns of dy out of it, so that what reads dy from then on passes them
+// over.
+func (o *ownRows) taken(c *call, dy operand) operand {
 	d := o.columns(c, dy.t)
-	o.pick.Take(c.q, c.rows, d.at, dy.at, o.e.constantAt(o.ids))
+	o.take.Take(c.q, c.rows, d.at, dy.at, o.e.constantAt(o.ids))
 	return d
 }
 
