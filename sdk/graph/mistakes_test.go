@@ -100,6 +100,16 @@ func mistakes() []mistake {
 		{"adapter with a magnitude of another width", func(t *testing.T, g *graph.Graph) {
 			magnitude(t, g, "model.layers.0.attn.q", 7).Bias = graph.NoParam
 		}, `magnitude "magnitude" has shape [7], want [8]`},
+		{"adapter with half a start", func(t *testing.T, g *graph.Graph) { start(t, g, "model.layers.0.attn.q", 8).Start.B = graph.NoParam }, `its adapter's start lacks A or B`},
+		{"adapter with a start of another width", func(t *testing.T, g *graph.Graph) { start(t, g, "model.layers.0.attn.q", 7) }, `start of A "start.A" has shape [2 7], want [2 8]`},
+		{"adapter with a start that is nowhere", func(t *testing.T, g *graph.Graph) { start(t, g, "model.layers.0.attn.q", 8).Start.A = 999 }, `refers to parameter 999`},
+		{"adapter with a start that is trained", func(t *testing.T, g *graph.Graph) {
+			g.Params[start(t, g, "model.layers.0.attn.q", 8).Start.B].Trainable = true
+		}, `its adapter's start "start.B" is trained; it has to stay what A and B began with`},
+		{"adapter with a start and a magnitude", func(t *testing.T, g *graph.Graph) {
+			start(t, g, "model.layers.0.attn.q", 8)
+			magnitude(t, g, "model.layers.0.attn.q", 8).Bias = graph.NoParam
+		}, `its adapter has a magnitude and a start`},
 		{"token rows beside a magnitude", func(t *testing.T, g *graph.Graph) {
 			magnitude(t, g, "model.layers.0.attn.q", 8).Bias = graph.NoParam
 			rows := &graph.Param{ID: graph.ParamID(len(g.Params)), Name: "rows", Shape: []int{1, 8}, Role: "x", Init: graph.InitZeros, Adapter: "default"}
@@ -271,6 +281,19 @@ func mistakes() []mistake {
 		{"combine of indices", func(t *testing.T, g *graph.Graph) { node(t, g, "model.layers.1.combine").Inputs[0] = 16 }, `input is [T 2] i32`},
 		{"combine by other weights", func(t *testing.T, g *graph.Graph) { node(t, g, "model.layers.1.combine").Inputs[1] = 15 }, `weights are [T 4] f32 for 2 slots a token`},
 	}
+}
+
+// start gives the adapter of a linear, whose rank is 2, what it began with, from a width.
+func start(t *testing.T, g *graph.Graph, name string, width int) *graph.Adapter {
+	t.Helper()
+	a := op[*graph.Linear](t, g, name).Adapter
+	add := func(name string, shape ...int) graph.ParamID {
+		p := &graph.Param{ID: graph.ParamID(len(g.Params)), Name: name, Shape: shape, Role: graph.RoleLoRA, Init: graph.InitPrincipal, Adapter: a.Name}
+		g.Params = append(g.Params, p)
+		return p.ID
+	}
+	a.Start = &graph.Start{A: add("start.A", 2, width), B: add("start.B", width, 2)}
+	return a
 }
 
 // magnitude gives the adapter of a linear a magnitude of that width.
