@@ -156,6 +156,10 @@ func (e *Engine) check() error {
 			return fault.New(fault.Unsupported, "node %q: cuda-kernels does not train or run adapters with DoRA", n.Name).
 				WithHint("leave dora out of the adapter block, or choose another plugin with a block such as kernels \"cpu\" {}")
 		}
+		if a := graph.AdapterOf(n.Op); a != nil && a.Start != nil {
+			return fault.New(fault.Unsupported, "node %q: cuda-kernels does not train adapters with a start (PiSSA)", n.Name).
+				WithHint("leave init out of the adapter block, or choose another plugin with a block such as kernels \"cpu\" {}")
+		}
 	}
 	return nil
 }
