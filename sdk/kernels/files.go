@@ -49,6 +49,14 @@ func (t SavedTensor) Shape() []int {
 	return shape
 }
 
+// Elements is the number of the tensor's elements.
+func (t SavedTensor) Elements() int {
+	if t.Start != nil {
+		return 2 * t.Param.Elements()
+	}
+	return t.Param.Elements()
+}
+
 // Join puts the tensor together from the values of Param and of Start.
 func (t SavedTensor) Join(values, start []float32) []float32 {
 	if t.Start == nil {

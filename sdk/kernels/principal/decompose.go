@@ -16,6 +16,8 @@ type Parts struct {
 }
 
 const (
+	// small are the rows or columns of which all are taken: it costs little.
+	small = 64
 	// rounds is the most that are done: matrices whose singular values hardly fall need
 	// more, and gain nothing by them.
 	rounds = 40
@@ -33,7 +35,10 @@ const (
 func Decompose(m Matrix, rank int) Parts {
 	rows, columns := m.Shape()
 	rank = min(rank, rows, columns)
-	n := min(2*rank+16, rows, columns)
+	n := min(rows, columns)
+	if n > small {
+		n = min(n, 2*rank+16)
+	}
 	all := n == rows || n == columns
 	left, right := make([]float32, n*rows), make([]float32, n*columns)
 	random := rand.New(rand.NewPCG(2024, 0))

@@ -10,7 +10,8 @@
 // the small matrix that M is among them are then found by rotations. All that M is asked
 // for are products with a few dozen vectors, which a backend has at hand for the weights
 // as it holds them, and makes fast: see [Matrix]. Where the vectors are as many as M has
-// rows or columns the result is exact but for rounding, after one round.
+// rows or columns, as with small matrices, the result is exact but for rounding, after one
+// round.
 //
 // Nothing depends on the number of threads, or on chance: the random start has a seed of
 // its own. Other machines and other backends round otherwise, so what was found is part of

@@ -105,6 +105,7 @@ func TestTruncation(t *testing.T) {
 		{"with a cliff", 150, 200, 6, spectrum(150, func(i float64) float64 { return math.Exp(-3*math.Max(0, i-6)) + 1e-3 })},
 		{"far apart", 120, 140, 5, spectrum(120, func(i float64) float64 { return math.Pow(10, -i) })},
 		{"of tiny numbers", 150, 200, 6, spectrum(150, func(i float64) float64 { return 1e-30 / i })},
+		{"small", 64, 80, 3, spectrum(64, func(i float64) float64 { return math.Pow(i, -0.2) })},
 		{"as many ranks as rows", 12, 40, 12, spectrum(12, slow)},
 		{"more ranks than rows", 5, 40, 9, spectrum(5, slow)},
 		{"square, whole", 20, 20, 20, spectrum(20, slow)},
