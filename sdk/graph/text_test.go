@@ -50,7 +50,7 @@ func TestWriteTextErrors(t *testing.T) {
 // TestClone: a copy has the same text and shares nothing that can be changed.
 func TestClone(t *testing.T) {
 	g := everything(t)
-	a := start(t, g, "model.layers.0.attn.q", 8)
+	a := start(t, g, 8)
 	before, began := g.Text(), *a.Start
 	c := g.Clone()
 	if c.Text() != before {
