@@ -18,8 +18,8 @@ type Parts struct {
 const (
 	// small are the rows or columns of which all are taken: it costs little.
 	small = 64
-	// rounds is the most that are done: matrices whose singular values hardly fall need
-	// more, and gain nothing by them.
+	// rounds is the most that are done before the last one: matrices whose singular values
+	// hardly fall need more, and gain nothing by them.
 	rounds = 40
 	// settled is by how much a round's growth of what the wanted singular values hold,
 	// in squares, may be left undone: a part of what the spare ones hold, which is less
@@ -37,28 +37,28 @@ func Decompose(m Matrix, rank int) Parts {
 	rank = min(rank, rows, columns)
 	n := min(rows, columns)
 	if n > small {
-		n = min(n, 2*rank+16)
+		n = min(n, rank+min(rank, 32)+16)
 	}
-	all := n == rows || n == columns
 	left, right := make([]float32, n*rows), make([]float32, n*columns)
 	random := rand.New(rand.NewPCG(2024, 0))
 	for i := range right {
 		right[i] = float32(random.NormFloat64())
 	}
-	var values, turns []float64
-	for round, before := 0, 0.0; ; round++ {
-		// right = lower·(orthonormal rows), and Mᵀ·left = right: the singular values of
-		// lower are those of M between left and right.
+	last := n == rows || n == columns
+	for round, before := 1, 0.0; ; round++ {
+		// Mᵀ·left = right = lower·(orthonormal rows): the singular values of lower are
+		// those of M between the two.
 		m.Multiply(left, right, n)
-		orthonormalise(left, rows)
+		orthonormalise(left, rows, last)
 		m.MultiplyTransposed(right, left, n)
-		lower := orthonormalise(right, columns)
-		values, turns = rotate(lower, n)
-		wanted, spare := squares(values[:rank]), squares(values[rank:])
-		if all || round == rounds || round > 0 && wanted-before <= settled*spare+rounding*wanted {
+		lower := orthonormalise(right, columns, last)
+		values, turns := rotate(lower, n)
+		if last {
 			s := subspace{n: n, left: left, right: right, lower: lower, turns: turns}
 			return s.parts(values[:rank], rows, columns)
 		}
+		wanted, spare := squares(values[:rank]), squares(values[rank:])
+		last = round == rounds || round > 1 && wanted-before <= settled*spare+rounding*wanted
 		before = wanted
 	}
 }
@@ -138,14 +138,18 @@ func combine(coefficients []float64, vectors []float32, rank, n, width int) []fl
 }
 
 // orthonormalise makes the rows of x, of the width given, orthonormal, by the modified
-// way of Gram and Schmidt, twice, and returns the lower triangle with which they multiply
-// to what x was. A row that the ones before hold already becomes zero.
-func orthonormalise(x []float32, width int) (lower []float64) {
-	n := len(x) / width
-	first := projected(x, width, 0)
+// way of Gram and Schmidt, and returns the lower triangle with which they multiply to what
+// x was. Once is enough to go on with; exact rows take twice, and there rows that the ones
+// before hold already become zero.
+func orthonormalise(x []float32, width int, exact bool) (lower []float64) {
+	lower = projected(x, width, 0)
+	if !exact {
+		return lower
+	}
 	// What the first time left is as good as orthogonal, unless it was nothing but
 	// rounding.
-	second := projected(x, width, 0.5)
+	n := len(x) / width
+	first, second := lower, projected(x, width, 0.5)
 	lower = make([]float64, n*n)
 	for i := range n {
 		for k := range i + 1 {
@@ -159,21 +163,21 @@ func orthonormalise(x []float32, width int) (lower []float64) {
 	return lower
 }
 
-// projected does it once. Rows of which no more than least is left become zero.
+// projected does it once. Rows of which no more than a part of least is left become zero.
 func projected(x []float32, width int, least float64) (lower []float64) {
 	n := len(x) / width
 	lower = make([]float64, n*n)
+	lengths := make([]float64, n)
+	// Rows have the length 1 while float32 adds their products.
+	parallel(n, func(i int) { lengths[i] = normalise(x[i*width : (i+1)*width]) })
 	for k := range n {
 		row := x[k*width : (k+1)*width]
-		length := math.Sqrt(dot(row, row))
-		if length <= least {
+		left := normalise(row)
+		if left <= least {
 			clear(row)
 			continue
 		}
-		lower[k*n+k] = length
-		for i, v := range row {
-			row[i] = float32(float64(v) / length)
-		}
+		lower[k*n+k] = left
 		parallel(n-k-1, func(i int) {
 			i += k + 1
 			other := x[i*width : (i+1)*width]
@@ -185,22 +189,53 @@ func projected(x []float32, width int, least float64) (lower []float64) {
 			}
 		})
 	}
+	for i, l := range lengths {
+		for k := range i + 1 {
+			lower[i*n+k] *= l
+		}
+	}
 	return lower
 }
 
-// dot adds in float64, in four sums that do not wait for each other.
+// normalise gives a vector the length 1, unless it is zero, and returns the one that it
+// had.
+func normalise(v []float32) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	if sum == 0 {
+		return 0
+	}
+	length := math.Sqrt(sum)
+	for i, x := range v {
+		v[i] = float32(float64(x) / length)
+	}
+	return length
+}
+
+// dot adds products in float32, a few at a time, and these sums in float64.
 func dot(a, b []float32) float64 {
-	var s0, s1, s2, s3 float64
-	b = b[:len(a)]
-	i := 0
-	for ; i+4 <= len(a); i += 4 {
-		s0 += float64(a[i]) * float64(b[i])
-		s1 += float64(a[i+1]) * float64(b[i+1])
-		s2 += float64(a[i+2]) * float64(b[i+2])
-		s3 += float64(a[i+3]) * float64(b[i+3])
+	const few = 64
+	total := 0.0
+	for len(a) >= few {
+		x, y := (*[few]float32)(a), (*[few]float32)(b)
+		var s0, s1, s2, s3, s4, s5, s6, s7 float32
+		for i := 0; i < few; i += 8 {
+			s0 += x[i] * y[i]
+			s1 += x[i+1] * y[i+1]
+			s2 += x[i+2] * y[i+2]
+			s3 += x[i+3] * y[i+3]
+			s4 += x[i+4] * y[i+4]
+			s5 += x[i+5] * y[i+5]
+			s6 += x[i+6] * y[i+6]
+			s7 += x[i+7] * y[i+7]
+		}
+		total += float64(((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)))
+		a, b = a[few:], b[few:]
 	}
-	for ; i < len(a); i++ {
-		s0 += float64(a[i]) * float64(b[i])
+	for i, v := range a {
+		total += float64(v) * float64(b[i])
 	}
-	return (s0 + s1) + (s2 + s3)
+	return total
 }
