@@ -53,6 +53,9 @@ func (s *session) modelLine() string {
 		if s.run.Adapter.DoRA {
 			line += ", with DoRA"
 		}
+		if s.run.Adapter.Init == string(adapt.InitPiSSA) {
+			line += ", with PiSSA"
+		}
 		if len(d.ModulesToSave) > 0 {
 			line += ", in full " + strings.Join(d.ModulesToSave, " ")
 		}

@@ -32,6 +32,7 @@ type benchFlags struct {
 	rank    int
 	alpha   float64
 	dropout float64
+	dora    bool
 	targets []string
 
 	kernels, precision, dtype, recompute, memoryLimit string
@@ -67,6 +68,7 @@ func (a *app) benchTrainCommand() *cobra.Command {
 	flags.IntVar(&f.rank, "rank", 16, "the adapters' `rank`")
 	flags.Float64Var(&f.alpha, "alpha", 0, "their `scale`, by the rank; 0: the rank")
 	flags.Float64Var(&f.dropout, "dropout", 0, "the `probability` of dropout in the adapters")
+	flags.BoolVar(&f.dora, "dora", false, "adapters with DoRA")
 	flags.StringSliceVar(&f.targets, "targets", []string{adapt.Auto}, "the `linears` that get an adapter")
 	flags.StringVar(&f.kernels, "kernels", "", "the kernels `plugin`; without it the GPU's where there is a GPU")
 	flags.StringVar(&f.precision, "precision", "bf16", "what activations are computed in: bf16, fp16 or fp32")
@@ -223,7 +225,7 @@ func (f benchFlags) run(work bench.Work) (*runfile.Run, error) {
 	return &runfile.Run{
 		Name: "bench", Seed: f.seed, MemoryLimit: limit,
 		Model:   runfile.ModelConfig{DType: f.dtype},
-		Adapter: runfile.AdapterConfig{Kind: runfile.AdapterLoRA, Rank: f.rank, Alpha: alpha, Dropout: f.dropout, Targets: f.targets},
+		Adapter: runfile.AdapterConfig{Kind: runfile.AdapterLoRA, Rank: f.rank, Alpha: alpha, Dropout: f.dropout, DoRA: f.dora, Targets: f.targets},
 		Train: runfile.TrainConfig{
 			TokensPerStep: work.Tokens, MaxLength: work.Length.Most, Precision: f.precision,
 			Betas: [2]float64{0.9, 0.999}, Epsilon: 1e-8, MaxGradNorm: 1,

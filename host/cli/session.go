@@ -232,7 +232,7 @@ func (s *session) lora() (adapt.LoRA, error) {
 	}
 	return adapt.LoRA{
 		Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Targets: c.Targets, Exclude: c.Exclude, Layers: c.Layers,
-		Modules: c.AlsoTrain, Bias: adapt.Bias(c.Bias), LoRABias: c.LoRABias, DoRA: c.DoRA,
+		Modules: c.AlsoTrain, Bias: adapt.Bias(c.Bias), LoRABias: c.LoRABias, DoRA: c.DoRA, Init: adapt.Init(c.Init),
 	}.Except(s.model.Graph, c.Ranks, c.Alphas)
 }
 
@@ -287,6 +287,9 @@ func (s *session) capable() error {
 	if s.run.Adapter.DoRA {
 		lack(d.Adapters, "dora", "the adapter %q (adapter.dora)")
 	}
+	if s.run.Adapter.Init == string(adapt.InitPiSSA) {
+		lack(d.Adapters, "pissa", "the adapter %q (adapter.init)")
+	}
 	if len(s.run.Adapter.AlsoTrain) > 0 {
 		lack(d.Adapters, "full", "training of parameters of the model (adapter.also_train, %q)")
 	}
@@ -298,8 +301,15 @@ func (s *session) capable() error {
 		return nil
 	}
 	err := fault.New(fault.Unsupported, "%s lacks %s", s.kernels.plugin, strings.Join(lacks, "; "))
-	if s.run.Adapter.DoRA && !slices.Contains(d.Adapters, "dora") {
-		return err.WithHint("leave dora out of the adapter block, or choose another plugin with a block such as kernels %q {}", cpuKernels)
+	leave := ""
+	switch {
+	case s.run.Adapter.DoRA && !slices.Contains(d.Adapters, "dora"):
+		leave = "dora"
+	case s.run.Adapter.Init == string(adapt.InitPiSSA) && !slices.Contains(d.Adapters, "pissa"):
+		leave = "init"
+	}
+	if leave != "" {
+		return err.WithHint("leave %s out of the adapter block, or choose another plugin with a block such as kernels %q {}", leave, cpuKernels)
 	}
 	return err
 }

@@ -248,6 +248,7 @@ func (s MergeSpec) write(out *tensorfile.TensorWriter, t merged) error {
 			return err
 		}
 	}
+	rank, _ := t.adapter.Plain() // which is what is saved
 	scaling := float32(t.adapter.Scaling())
 	block := make([]float32, mergeRows*cols)
 	for first := 0; first < rows; first += mergeRows {
@@ -257,8 +258,8 @@ func (s MergeSpec) write(out *tensorfile.TensorWriter, t merged) error {
 			return err
 		}
 		for i := range n {
-			for r := range t.adapter.Rank {
-				factor := scaling * b[(first+i)*t.adapter.Rank+r]
+			for r := range rank {
+				factor := scaling * b[(first+i)*rank+r]
 				for c, v := range a[r*cols : (r+1)*cols] {
 					w[i*cols+c] += factor * v
 				}
@@ -372,19 +373,19 @@ func (s MergeSpec) trained(p *graph.Param) ([]float32, error) {
 	return s.read(p.ID)
 }
 
-// read gives a trainable parameter as the run saved it.
+// read gives a trainable parameter as the run saved it: with what it began with, where
+// its adapter takes that away.
 func (s MergeSpec) read(id graph.ParamID) ([]float32, error) {
-	p := s.Graph.Params[id]
 	for _, saved := range kernels.SavedTensors(s.Graph) {
 		if saved.Param.ID != id {
 			continue
 		}
 		t, ok := s.Trained.Lookup(saved.Key)
-		if !ok || t.Elements() != p.Elements() {
-			return nil, fault.New(fault.BadWeights, "%s has no tensor %q of shape %v", strings.Join(s.Trained.Files(), ", "), saved.Key, p.Shape)
+		if !ok || t.Elements() != saved.Elements() {
+			return nil, fault.New(fault.BadWeights, "%s has no tensor %q of shape %v", strings.Join(s.Trained.Files(), ", "), saved.Key, saved.Shape())
 		}
-		out := make([]float32, p.Elements())
+		out := make([]float32, t.Elements())
 		return out, t.Float32(out, 0)
 	}
-	return nil, fault.New(fault.BadWeights, "parameter %q was not trained", p.Name)
+	return nil, fault.New(fault.BadWeights, "parameter %q was not trained", s.Graph.Params[id].Name)
 }

@@ -28,6 +28,14 @@ func (l *loader) readAdapter(r *Run, b *decodedBlock) {
 	if r.Adapter.DoRA && r.Adapter.LoRABias && b.sound("lora_bias") {
 		l.refuse(l.at(b, "lora_bias"), "Contradiction", "DoRA has no bias in the second matrix, and neither has PEFT's. Leave out dora or lora_bias.")
 	}
+	if r.Adapter.Init == string(adapt.InitPiSSA) && b.sound("init") {
+		switch {
+		case r.Adapter.From != "":
+			l.refuse(l.at(b, "init"), "Contradiction", "Init says what a fresh adapter begins with, and this one begins with what is in %s. Leave out init or from.", r.Adapter.From)
+		case r.Adapter.DoRA:
+			l.refuse(l.at(b, "init"), "Contradiction", "An adapter with DoRA begins as LoRA's do. Leave out init or dora.")
+		}
+	}
 	if !b.Given["alpha"] && b.Values["alpha"] == nil {
 		r.Adapter.Alpha = alphaFor(r.Adapter.Rank)
 		for name, rank := range r.Adapter.Ranks {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/honeml/hone/sdk/config"
+	"github.com/honeml/hone/sdk/graph/adapt"
 )
 
 // A Difference is a setting in which a run file differs from a run that it is to
@@ -39,6 +40,9 @@ func (r *Run) Resumable(old *Run) []Difference {
 	var out []Difference
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		a, b := was[name], is[name]
+		if name == "adapter.init" && a.value == "" && r.Adapter.Kind == old.Adapter.Kind {
+			a.value = string(adapt.InitLoRA) // what runs began with that knew of no other
+		}
 		if reflect.DeepEqual(a.value, b.value) || names[name].ref.Index >= min(len(old.Data.Train), len(r.Data.Train)) {
 			continue // what only one of them has is counted by data.train
 		}

@@ -99,6 +99,18 @@ func rules(differences []runfile.Difference) map[string]runfile.Rule {
 	return out
 }
 
+// TestResumableOfBefore: a run that knew of no init goes on with that of LoRA.
+func TestResumableOfBefore(t *testing.T) {
+	for init, want := range map[string]map[string]runfile.Rule{"lora": {}, "pissa": {"adapter.init": runfile.RuleFixed}} {
+		old, now := mustLoad(t, ``), mustLoad(t, `adapter "lora" { init = "`+init+`" }`)
+		sameFolder(old, now)
+		old.Adapter.Init = ""
+		if got := rules(now.Resumable(old)); !reflect.DeepEqual(got, want) {
+			t.Errorf("init %q: got %v, want %v", init, got, want)
+		}
+	}
+}
+
 func TestRefuseDifferences(t *testing.T) {
 	old, run := mustLoad(t, `seed = 1`), mustLoad(t, "seed = 2\nadapter \"lora\" { rank = 4 }\ncheckpoint { every = 1 }")
 	sameFolder(old, run)

@@ -98,6 +98,7 @@ type AdapterConfig struct {
 	Dropout   float64            `json:"dropout" config:"dropout"`
 	RSLoRA    bool               `json:"rslora" config:"rslora"`
 	DoRA      bool               `json:"dora" config:"dora"`
+	Init      string             `json:"init" config:"init"` // lora, pissa
 	Bias      string             `json:"bias" config:"bias"` // none, all, lora_only
 	LoRABias  bool               `json:"lora_bias" config:"lora_bias"`
 	From      string             `json:"from" config:"from"` // folder of a PEFT adapter to start from

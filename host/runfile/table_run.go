@@ -1,6 +1,9 @@
 package runfile
 
-import "github.com/honeml/hone/sdk/config"
+import (
+	"github.com/honeml/hone/sdk/config"
+	"github.com/honeml/hone/sdk/graph/adapt"
+)
 
 // runBlocks is the table of a run's blocks and attributes.
 func runBlocks() []blockSpec {
@@ -232,6 +235,13 @@ func loraAttributes() []attributeSpec {
 			Attribute: or(attr("dora", config.Of(config.Bool),
 				"A trained length for each row of the adapted weights, apart from its direction, which the matrices change (DoRA; Liu et al., 2024). It is not for experts, and not together with lora_bias."), false),
 			Why: "it makes steps slower, and not every reader of adapters knows it", Resume: RuleFixed,
+		},
+		{
+			Attribute: oneOf(attr("init", config.Of(config.String),
+				"What the matrices begin with: \"lora\" with random numbers and zeros, \"pissa\" with the principal part of the weight, the adapter being what has changed since (PiSSA; Meng et al., 2024). "+
+					"With the latter no rank exceeds a weight's rows or columns, and what is saved is a plain adapter of twice the rank. It is not for experts, and not together with dora or from."),
+				string(adapt.InitLoRA), string(adapt.InitPiSSA)),
+			Why: "the other makes the saved adapter twice as large, and a run longer to begin", Resume: RuleFixed,
 		},
 		{
 			Attribute: oneOf(attr("bias", config.Of(config.String), "Which biases of the model are trained, too: \"lora_only\" means those of linears that have an adapter."),

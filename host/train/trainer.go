@@ -13,6 +13,7 @@ import (
 	"github.com/honeml/hone/host/rundir"
 	"github.com/honeml/hone/host/ui"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/principal"
 	"github.com/honeml/hone/sdk/logger"
 )
 
@@ -242,6 +243,11 @@ func (a *attempt) prepare(ctx context.Context, from *rundir.Checkpoint) error {
 		a.emit(ui.Event{Kind: ui.Info, Message: note})
 	}
 	load := a.Load
+	if n := len(principal.Linears(a.Bind.Graph)); n > 0 && from != nil {
+		load.Adapter = from.Path // which has what the adapters began with: it is not found again
+	} else if n > 0 {
+		a.emit(ui.Event{Kind: ui.Info, Message: fmt.Sprintf("the adapters begin with the principal parts of %d weights, which are found while weights are loaded", n)})
+	}
 	err = a.backend.Load(ctx, &load, func(done, total int64) {
 		a.emit(ui.Event{Kind: ui.Progress, Message: "loading weights", Done: done, Total: total})
 	})

@@ -45,7 +45,7 @@ func (*backend) Describe(context.Context) (*kernels.Description, error) {
 	return &kernels.Description{
 		Name: "cpu", Version: "0.1.0", Schema: schema(),
 		Ops:         []string{"embed", "linear", "norm", "rope", "attention", "map", "split", "concat", "conv", "route", "expert_linear", "combine"},
-		Adapters:    []string{"lora", "lora_bias", "dora", "full", kernels.TokenRows},
+		Adapters:    []string{"lora", "lora_bias", "dora", "pissa", "full", kernels.TokenRows},
 		Precisions:  []string{"fp32"},
 		WeightTypes: []string{"auto", "float32", "bfloat16", "float16"},
 		Objectives:  []string{kernels.CrossEntropy},

@@ -11,8 +11,21 @@ func (a *Adapter) Scaling() float64 {
 	return a.Alpha / float64(a.Rank)
 }
 
-// Params lists the adapter's parameters: A, B, and Bias and Magnitude where
-// there are any.
+// Plain is the rank and the alpha of the adapter without a start that comes to the
+// same. With a start that is one of twice the rank, [A; A₀] and [B, −B₀], whose
+// scaling is the same.
+func (a *Adapter) Plain() (rank int, alpha float64) {
+	switch {
+	case a.Start == nil:
+		return a.Rank, a.Alpha
+	case a.RSLoRA:
+		return 2 * a.Rank, a.Alpha * math.Sqrt2
+	}
+	return 2 * a.Rank, 2 * a.Alpha
+}
+
+// Params lists the adapter's parameters: A, B, and Bias, Magnitude and those of
+// Start where there are any.
 func (a *Adapter) Params() []ParamID {
 	out := []ParamID{a.A, a.B}
 	if a.Bias != NoParam {
@@ -20,6 +33,9 @@ func (a *Adapter) Params() []ParamID {
 	}
 	if a.Magnitude != NoParam {
 		out = append(out, a.Magnitude)
+	}
+	if a.Start != nil {
+		out = append(out, a.Start.A, a.Start.B)
 	}
 	return out
 }

@@ -88,6 +88,10 @@ const (
 	// InitRowNorms are the L2 norms of the rows of the linear's weight: DoRA's
 	// magnitude, as B is zero.
 	InitRowNorms Init = "row_norms"
+	// InitPrincipal are the factors of the linear's weight cut to its largest singular
+	// values: PiSSA's A and that of its Start are √(S/s)·Vᵀ, its B and that of its Start U·√(S/s), so that
+	// s·B·A is that part of the weight. Package principal finds them.
+	InitPrincipal Init = "principal"
 )
 
 // A Param is a tensor of weights.

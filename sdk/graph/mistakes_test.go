@@ -96,12 +96,22 @@ func mistakes() []mistake {
 		{"adapter with a bias of another width", func(t *testing.T, g *graph.Graph) {
 			op[*graph.Linear](t, g, "model.layers.0.attn.q").Adapter.Bias = param(t, g, "norm.weight")
 		}, `has the parameter "norm.weight", which belongs to ""`},
-		{"adapter with a magnitude and a bias", func(t *testing.T, g *graph.Graph) { magnitude(t, g, "model.layers.0.attn.q", 8) }, `its adapter has a magnitude and a bias`},
+		{"adapter with a magnitude and a bias", func(t *testing.T, g *graph.Graph) { magnitude(t, g, 8) }, `its adapter has a magnitude and a bias`},
 		{"adapter with a magnitude of another width", func(t *testing.T, g *graph.Graph) {
-			magnitude(t, g, "model.layers.0.attn.q", 7).Bias = graph.NoParam
+			magnitude(t, g, 7).Bias = graph.NoParam
 		}, `magnitude "magnitude" has shape [7], want [8]`},
+		{"adapter with half a start", func(t *testing.T, g *graph.Graph) { start(t, g, 8).Start.B = graph.NoParam }, `its adapter's start lacks A or B`},
+		{"adapter with a start of another width", func(t *testing.T, g *graph.Graph) { start(t, g, 7) }, `start of A "start.A" has shape [2 7], want [2 8]`},
+		{"adapter with a start that is nowhere", func(t *testing.T, g *graph.Graph) { start(t, g, 8).Start.A = 999 }, `refers to parameter 999`},
+		{"adapter with a start that is trained", func(t *testing.T, g *graph.Graph) {
+			g.Params[start(t, g, 8).Start.B].Trainable = true
+		}, `its adapter's start "start.B" is trained; it has to stay what A and B began with`},
+		{"adapter with a start and a magnitude", func(t *testing.T, g *graph.Graph) {
+			start(t, g, 8)
+			magnitude(t, g, 8).Bias = graph.NoParam
+		}, `its adapter has a magnitude and a start`},
 		{"token rows beside a magnitude", func(t *testing.T, g *graph.Graph) {
-			magnitude(t, g, "model.layers.0.attn.q", 8).Bias = graph.NoParam
+			magnitude(t, g, 8).Bias = graph.NoParam
 			rows := &graph.Param{ID: graph.ParamID(len(g.Params)), Name: "rows", Shape: []int{1, 8}, Role: "x", Init: graph.InitZeros, Adapter: "default"}
 			g.Params = append(g.Params, rows)
 			op[*graph.Linear](t, g, "model.layers.0.attn.q").Rows = &graph.TokenRows{Adapter: "default", IDs: []int{3}, Values: rows.ID}
@@ -273,10 +283,23 @@ func mistakes() []mistake {
 	}
 }
 
-// magnitude gives the adapter of a linear a magnitude of that width.
-func magnitude(t *testing.T, g *graph.Graph, name string, width int) *graph.Adapter {
+// start gives an adapter, whose rank is 2, what it began with, from a width.
+func start(t *testing.T, g *graph.Graph, width int) *graph.Adapter {
 	t.Helper()
-	a := op[*graph.Linear](t, g, name).Adapter
+	a := op[*graph.Linear](t, g, "model.layers.0.attn.q").Adapter
+	add := func(name string, shape ...int) graph.ParamID {
+		p := &graph.Param{ID: graph.ParamID(len(g.Params)), Name: name, Shape: shape, Role: graph.RoleLoRA, Init: graph.InitPrincipal, Adapter: a.Name}
+		g.Params = append(g.Params, p)
+		return p.ID
+	}
+	a.Start = &graph.Start{A: add("start.A", 2, width), B: add("start.B", width, 2)}
+	return a
+}
+
+// magnitude gives an adapter a magnitude of that width.
+func magnitude(t *testing.T, g *graph.Graph, width int) *graph.Adapter {
+	t.Helper()
+	a := op[*graph.Linear](t, g, "model.layers.0.attn.q").Adapter
 	p := &graph.Param{ID: graph.ParamID(len(g.Params)), Name: "magnitude", Shape: []int{width}, Role: graph.RoleLoRA, Init: graph.InitRowNorms, Adapter: a.Name}
 	g.Params = append(g.Params, p)
 	a.Magnitude = p.ID

@@ -78,10 +78,19 @@ type TokenRows struct {
 // is all zeros has no direction: there n is 1 and m has no gradient, so that B can
 // give it one. There is neither b nor, in the linear, token rows then.
 //
+// With a Start, frozen copies A₀ and B₀ of what A and B began with, the update is what
+// has changed since (PiSSA; Meng et al., 2024):
+//
+//	y −= s · (x·A₀ᵀ)·B₀ᵀ
+//
+// without dropout, as in PEFT, which takes s·B₀·A₀ out of W instead. So W stays as it
+// is, and where the adapter begins the model is the base. There is no Magnitude then.
+// What is saved is the plain adapter that comes to the same; see [Adapter.Plain].
+//
 // That of an expert linear is one such update an expert, stacked as PEFT stacks
 // them: A [experts·rank, in], row e·rank + j being row j of expert e's; B
 // [out, rank·experts], column j·experts + e being column j of expert e's. It has
-// neither Bias nor Magnitude. Where x has a row a slot, dropout goes by the slot
+// neither Bias, Magnitude nor Start. Where x has a row a slot, dropout goes by the slot
 // too.
 type Adapter struct {
 	Name      string // the adapter's name; calls choose by it
@@ -91,8 +100,13 @@ type Adapter struct {
 	Dropout   float64 // in [0, 1)
 	A, B      ParamID
 	Bias      ParamID // PEFT's lora_bias; NoParam: none
-	Magnitude ParamID // DoRA's magnitude [out]; NoParam: plain LoRA
+	Magnitude ParamID // DoRA's magnitude [out]; NoParam: none
+	Start     *Start  // what A and B began with, which PiSSA takes away; nil: nothing
 }
+
+// A Start is what an adapter's A and B began with: parameters of their shapes that are
+// not trained.
+type Start struct{ A, B ParamID }
 
 // Norm normalises each of Groups equal parts of a row:
 //
@@ -321,6 +335,10 @@ func (a *Adapter) clone() *Adapter {
 		return nil
 	}
 	c := *a
+	if a.Start != nil {
+		start := *a.Start
+		c.Start = &start
+	}
 	return &c
 }
 

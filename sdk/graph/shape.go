@@ -224,6 +224,10 @@ func (g *Graph) checkAdapter(a *Adapter, experts, in, out int) error {
 		return fmt.Errorf("its adapter has dropout %v, want at least 0 and below 1", a.Dropout)
 	case a.Bias != NoParam && a.Magnitude != NoParam:
 		return errors.New("its adapter has a magnitude and a bias")
+	case a.Start != nil && (a.Start.A == NoParam || a.Start.B == NoParam):
+		return errors.New("its adapter's start lacks A or B")
+	case a.Start != nil && a.Magnitude != NoParam:
+		return errors.New("its adapter has a magnitude and a start")
 	case a.A == NoParam || a.B == NoParam:
 		return errors.New("its adapter lacks A or B")
 	}
@@ -233,10 +237,24 @@ func (g *Graph) checkAdapter(a *Adapter, experts, in, out int) error {
 		}
 	}
 	return errors.Join(
+		g.checkStart(a.Start, r, in, out),
 		g.wantShape("A", a.A, []int{r * experts, in}),
 		g.wantShape("B", a.B, []int{out, r * experts}),
 		g.wantShape("bias of B", a.Bias, []int{out}),
 		g.wantShape("magnitude", a.Magnitude, []int{out}))
+}
+
+// checkStart checks what A [r, in] and B [out, r] began with.
+func (g *Graph) checkStart(s *Start, r, in, out int) error {
+	if s == nil {
+		return nil
+	}
+	for _, id := range []ParamID{s.A, s.B} {
+		if p := g.Params[id]; p.Trainable {
+			return fmt.Errorf("its adapter's start %q is trained; it has to stay what A and B began with", p.Name)
+		}
+	}
+	return errors.Join(g.wantShape("start of A", s.A, []int{r, in}), g.wantShape("start of B", s.B, []int{out, r}))
 }
 
 func (g *Graph) inferNorm(o *Norm, in []*Value) ([]output, error) {

@@ -52,8 +52,8 @@ func (g *Graph) inferExpertLinear(o *ExpertLinear, in []*Value) ([]output, error
 	if o.Module == "" {
 		return nil, errors.New("has no module path")
 	}
-	if a := o.Adapter; a != nil && (a.Bias != NoParam || a.Magnitude != NoParam) {
-		return nil, errors.New("its adapter has a bias or a magnitude, which experts do not take")
+	if a := o.Adapter; a != nil && (a.Bias != NoParam || a.Magnitude != NoParam || a.Start != nil) {
+		return nil, errors.New("its adapter has a bias, a magnitude or a start, which experts do not take")
 	}
 	err = errors.Join(g.wantShape("bias", o.Bias, []int{d[0], d[1]}), g.checkAdapter(o.Adapter, o.Experts, d[2], d[1]))
 	return []output{{d[1], k, Activation}}, err

@@ -122,8 +122,11 @@ func (a *attributeList) adapter(d *Adapter) {
 		return
 	}
 	kind := "lora"
-	if d.Magnitude != NoParam {
+	switch {
+	case d.Magnitude != NoParam:
 		kind = "dora"
+	case d.Start != nil:
+		kind = "pissa"
 	}
 	inner := attributeList{g: a.g}
 	inner.count("rank", d.Rank, 0)

@@ -50,7 +50,8 @@ func TestWriteTextErrors(t *testing.T) {
 // TestClone: a copy has the same text and shares nothing that can be changed.
 func TestClone(t *testing.T) {
 	g := everything(t)
-	before := g.Text()
+	a := start(t, g, 8)
+	before, began := g.Text(), *a.Start
 	c := g.Clone()
 	if c.Text() != before {
 		t.Fatal("the copy has another text")
@@ -68,6 +69,9 @@ func TestClone(t *testing.T) {
 		case *graph.Linear:
 			if o.Adapter != nil {
 				o.Adapter.Rank = 77
+				if o.Adapter.Start != nil {
+					o.Adapter.Start.A = 77
+				}
 			}
 			o.Float32 = true
 		case *graph.Embed:
@@ -93,6 +97,9 @@ func TestClone(t *testing.T) {
 	}
 	for i := range c.Values {
 		c.Values[i].Width = 77
+	}
+	if *a.Start != began {
+		t.Error("changing the copy changed what the adapter began with")
 	}
 	if g.Text() != before {
 		t.Errorf("changing the copy changed the Graph:\n%s", g.Text())

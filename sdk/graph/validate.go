@@ -61,7 +61,7 @@ func (p *Param) check() error {
 		return fmt.Errorf("its role is %q, want dotted words in lower case", p.Role)
 	case (p.Source == nil) == (p.Init == InitNone):
 		return errors.New("it needs either a source or an initialisation")
-	case p.Init != InitNone && p.Init != InitZeros && p.Init != InitKaiming && p.Init != InitRowNorms:
+	case p.Init != InitNone && p.Init != InitZeros && p.Init != InitKaiming && p.Init != InitRowNorms && p.Init != InitPrincipal:
 		return fmt.Errorf("unknown initialisation %q", p.Init)
 	case p.Source != nil:
 		return p.Source.Validate()

@@ -75,7 +75,7 @@ type Description struct {
 	Version       string // semantic version of the plugin
 	Schema        config.Schema
 	Ops           []string // operations of the Graph: graph.OpNames
-	Adapters      []string // "lora", "lora_bias", "dora", "full" (parameters of the model itself), TokenRows
+	Adapters      []string // "lora", "lora_bias", "dora", "pissa", "full" (parameters of the model itself), TokenRows
 	Precisions    []string // what activations may be: "bf16", "fp16", "fp32"
 	WeightTypes   []string // how frozen weights may be held: "auto", "float32", "bfloat16", "float16"
 	Quantizations []string // of frozen weights, at load: "nf4", …

@@ -298,6 +298,21 @@ func brokenBackends() map[string]func() *broken {
 				}
 			}}
 		},
+		"kernels/fresh-pissa": func() *broken { // begins as LoRA does
+			return &broken{request: func(r *kernels.BindRequest) {
+				r.Graph = r.Graph.Clone()
+				for _, p := range r.Graph.Params {
+					if p.Init == graph.InitPrincipal {
+						p.Init = graph.InitZeros
+					}
+				}
+			}}
+		},
+		"kernels/saved-pissa": func() *broken { // forgets the adapter
+			return &broken{load: func(r *kernels.LoadRequest) *kernels.LoadRequest {
+				return &kernels.LoadRequest{Checkpoint: r.Checkpoint}
+			}}
+		},
 		"kernels/read-tensor": func() *broken {
 			return &broken{load: func(r *kernels.LoadRequest) *kernels.LoadRequest { // forgets the adapter
 				return &kernels.LoadRequest{Checkpoint: r.Checkpoint}

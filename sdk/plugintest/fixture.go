@@ -84,6 +84,7 @@ type trained struct {
 	dropout float64
 	bias    bool // a bias in the adapter
 	dora    bool
+	pissa   bool
 }
 
 // newFixture writes the kit's model into dir.
@@ -97,9 +98,13 @@ func newFixture(dir string, what trained) (*fixture, error) {
 		f.graph = adapt.Full(g)
 	} else {
 		f.adapter = adapt.DefaultName
-		f.graph, err = adapt.Apply(g, adapt.LoRA{
+		l := adapt.LoRA{
 			Rank: 8, Alpha: 16, Dropout: what.dropout, Targets: []string{adapt.Auto}, LoRABias: what.bias, DoRA: what.dora,
-		})
+		}
+		if what.pissa {
+			l.Init = adapt.InitPiSSA
+		}
+		f.graph, err = adapt.Apply(g, l)
 		if err != nil {
 			return nil, err
 		}
@@ -141,7 +146,7 @@ func (f *fixture) write(dir string) error {
 	var saved []namedTensor
 	for _, s := range kernels.SavedTensors(f.graph) {
 		if s.File == kernels.AdapterFile {
-			saved = append(saved, namedTensor{s.Key, s.Param.Shape, f.values[s.Param.ID]})
+			saved = append(saved, f.saved(s))
 		}
 	}
 	if len(saved) == 0 {
@@ -151,6 +156,31 @@ func (f *fixture) write(dir string) error {
 		return err
 	}
 	return writeTensors(filepath.Join(f.peft, kernels.AdapterFile), saved)
+}
+
+// saved is a tensor of the adapter's file.
+func (f *fixture) saved(s kernels.SavedTensor) namedTensor {
+	values := f.values[s.Param.ID]
+	if s.Start != nil {
+		values = widen(s.Join(narrow(values), narrow(f.values[s.Start.ID])))
+	}
+	return namedTensor{s.Key, s.Shape(), values}
+}
+
+func narrow(values []float64) []float32 {
+	out := make([]float32, len(values))
+	for i, v := range values {
+		out[i] = float32(v)
+	}
+	return out
+}
+
+func widen(values []float32) []float64 {
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = float64(v)
+	}
+	return out
 }
 
 // WriteCheckpoint makes the safetensors file that g's sources read, of values by
@@ -193,12 +223,8 @@ func writeTensors(path string, tensors []namedTensor) error {
 		if err != nil {
 			return err
 		}
-		narrow := make([]float32, len(t.values))
-		for i, v := range t.values {
-			narrow[i] = float32(v)
-		}
-		data := make([]byte, 4*len(narrow))
-		halffloat.EncodeFloat32(data, narrow)
+		data := make([]byte, 4*len(t.values))
+		halffloat.EncodeFloat32(data, narrow(t.values))
 		if _, err := out.Write(data); err != nil {
 			return err
 		}

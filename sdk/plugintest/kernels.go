@@ -72,7 +72,8 @@ type kernelsKit struct {
 	dir         string
 	remove      func()
 
-	lora, dropout, full, dora *fixture // dora: nil unless the plugin trains it
+	lora, dropout, full *fixture
+	dora, pissa         *fixture // nil unless the plugin trains it
 }
 
 func openKernelsKit(ctx context.Context, begin Start[kernels.Backend], o KernelsOptions) (*kernelsKit, error) {
@@ -137,6 +138,9 @@ func (k *kernelsKit) prepare(ctx context.Context) error {
 	fixtures := map[**fixture]trained{&k.lora: {}, &k.dropout: {dropout: 0.3}, &k.full: {full: true}}
 	if slices.Contains(k.description.Adapters, "dora") {
 		fixtures[&k.dora] = trained{dropout: 0.3, dora: true}
+	}
+	if slices.Contains(k.description.Adapters, "pissa") {
+		fixtures[&k.pissa] = trained{dropout: 0.3, pissa: true}
 	}
 	for into, what := range fixtures {
 		if *into, err = newFixture(k.dir, what); err != nil {

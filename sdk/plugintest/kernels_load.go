@@ -10,6 +10,7 @@ import (
 	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
+	"github.com/honeml/hone/sdk/kernels/principal"
 )
 
 func kernelsLoadRules() []rule[*kernelsKit] {
@@ -19,6 +20,7 @@ func kernelsLoadRules() []rule[*kernelsKit] {
 		{"kernels/bad-adapter-named", "so is one of an adapter to start from", kernelsBadAdapter},
 		{"kernels/fresh-adapter", "a fresh adapter changes nothing yet: B is zero, A drawn by the seed within PEFT's bounds", kernelsFreshAdapter},
 		{"kernels/fresh-dora", "nor does a fresh one with DoRA: its magnitudes are the norms of the model's rows", kernelsFreshDoRA},
+		{"kernels/fresh-pissa", "nor does a fresh one with a start, which begins with the principal part of the model's weights", kernelsFreshPiSSA},
 		{"kernels/random-weights", "random weights are those of package initial, by their seed; with a checkpoint beside them they are refused as bad input", kernelsRandom},
 		{"kernels/read-tensor", "ReadTensor gives what was loaded, and refuses what is not trained", kernelsReadTensor},
 	}
@@ -166,6 +168,40 @@ func kernelsFreshDoRA(c *check, k *kernelsKit) {
 			if want := math.Sqrt(sum); !(math.Abs(float64(got)-want) <= 1e-2*want) { // weights may be held rounded
 				c.fail("element %d of %q is %.4g, its row has the norm %.4g", i, magnitude.Name, got, want)
 			}
+		}
+	}
+	batch := pack(newDocuments(1, 12)...)
+	c.logProbsNear(s.score(s.train, batch)[0], s.score("", batch)[0], k.close.logProb, "with the adapter on, the log-probability")
+}
+
+func kernelsFreshPiSSA(c *check, k *kernelsKit) {
+	k.needAdapters(c, "pissa")
+	f := *k.pissa
+	f.peft = ""
+	s := k.open(c, &f, nil)
+	values := s.readAll(kernels.TensorValue)
+	for _, o := range principal.Linears(f.graph) {
+		a, shape, w := o.Adapter, f.graph.Params[o.Weight].Shape, f.values[o.Weight]
+		inevitable := 0.0
+		for _, v := range w {
+			inevitable += v * v
+		}
+		for _, v := range principal.Decompose(principal.Dense(narrow(w), shape[0], shape[1]), a.Rank).Values {
+			inevitable -= v * v
+		}
+		down, up := values[f.graph.Params[a.A].Name], values[f.graph.Params[a.B].Name]
+		left := 0.0
+		for i := range shape[0] {
+			for j := range shape[1] {
+				d := w[i*shape[1]+j]
+				for r := range a.Rank {
+					d -= a.Scaling() * float64(up[i*a.Rank+r]) * float64(down[r*shape[1]+j])
+				}
+				left += d * d
+			}
+		}
+		if !(left <= 1.01*inevitable) {
+			c.fail("%s: A and B leave %.4g of the weight's squares, the singular values beyond their rank %.4g", o.Module, left, inevitable)
 		}
 	}
 	batch := pack(newDocuments(1, 12)...)

@@ -58,7 +58,7 @@ func kernelsDescribe(c *check, k *kernelsKit) {
 		c.fail("ops %q, precisions %q, weight types %q: none of them may be empty", d.Ops, d.Precisions, d.WeightTypes)
 	}
 	within(c, "ops", d.Ops, graph.OpNames())
-	within(c, "adapters", d.Adapters, []string{"lora", "lora_bias", "dora", "full", kernels.TokenRows})
+	within(c, "adapters", d.Adapters, []string{"lora", "lora_bias", "dora", "pissa", "full", kernels.TokenRows})
 	within(c, "precisions", d.Precisions, []string{"bf16", "fp16", "fp32"})
 	within(c, "weight types", d.WeightTypes, []string{"auto", "float32", "bfloat16", "float16"})
 	within(c, "quantizations", d.Quantizations, nil)

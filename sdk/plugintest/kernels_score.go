@@ -158,10 +158,11 @@ func (k *kernelsKit) randomFixtures(c *check) []*randomFixture {
 	rng := rand.New(rand.NewPCG(11, 12))
 	var out []*randomFixture
 	experts := slices.Contains(k.description.Ops, "expert_linear")
-	rows, dora := slices.Contains(k.description.Adapters, kernels.TokenRows), slices.Contains(k.description.Adapters, "dora")
+	has := func(adapter string) bool { return slices.Contains(k.description.Adapters, adapter) }
+	rows, dora, pissa := has(kernels.TokenRows), has("dora"), has("pissa")
 	for tries := 0; len(out) < k.options.Graphs && tries < 50*k.options.Graphs; tries++ {
 		g := graphtest.Random(rng, graphtest.Options{
-			Nodes: 12, Dense: !experts, TokenRows: rows && tries%2 == 1, DoRA: dora && tries%4 > 1,
+			Nodes: 12, Dense: !experts, TokenRows: rows && tries%2 == 1, DoRA: dora && tries%8 > 5, PiSSA: pissa && tries%4 < 2 && tries%8 > 3,
 		})
 		if !k.runs(g) {
 			continue
@@ -201,6 +202,7 @@ func (k *kernelsKit) runs(g *graphtest.Case) bool {
 			need["lora"] = true
 			need["lora_bias"] = need["lora_bias"] || a.Bias != graph.NoParam
 			need["dora"] = need["dora"] || a.Magnitude != graph.NoParam
+			need["pissa"] = need["pissa"] || a.Start != nil
 		}
 	}
 	for _, p := range g.Graph.Trainable() {

@@ -44,14 +44,18 @@ func TestAdapterConfig(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			m, want, _ := openCase(t, g)
+			m, trained, _ := openCase(t, g)
+			want := trained
+			if g.Adapter.Init == adapt.InitPiSSA { // what is saved is another
+				want = plain(t, g, m.Graph)
+			}
 			lora, err := export.ReadAdapterConfig(filepath.Join(g.Folder, "start"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			sameAdapter(t, m.Graph, lora, want)
 			dir := t.TempDir()
-			writeAdapterConfig(t, dir, want, g)
+			writeAdapterConfig(t, dir, trained, g)
 			if lora, err = export.ReadAdapterConfig(dir); err != nil {
 				t.Fatal(err)
 			}

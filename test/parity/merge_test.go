@@ -17,7 +17,7 @@ import (
 // weights of norms for each head, convolutions, a part of a model that reads images too, experts one by one
 // and transposed.
 var mergedCases = []string{
-	"llama", "rslora", "targets", "patterns", "layers", "dora", "dora-patterns", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied", "phi4", "gemma3", "cohere", "lfm2",
+	"llama", "rslora", "targets", "patterns", "layers", "dora", "dora-patterns", "pissa", "pissa-rslora", "pissa-patterns", "bias-all", "lora-bias", "yarn", "mistral", "full", "full-tied", "phi4", "gemma3", "cohere", "lfm2",
 	"gemma3-images",
 	"qwen3moe-mixed", "mixtral", "gpt-oss", "deepseek",
 }
@@ -89,7 +89,7 @@ func TestMergedInPython(t *testing.T) {
 // TestMergedFromGGUF: of a GGUF file's model and PEFT's adapters a merged model is made
 // that gives the log-probabilities of both together.
 func TestMergedFromGGUF(t *testing.T) {
-	for _, name := range []string{"bias", "dora", "dora-patterns"} {
+	for _, name := range []string{"bias", "dora", "dora-patterns", "pissa-rslora"} {
 		t.Run(name, func(t *testing.T) {
 			g := readGolden(t, name)
 			skipLacks(t, g)

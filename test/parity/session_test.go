@@ -10,6 +10,7 @@ import (
 
 	"github.com/honeml/hone/host/basemodel"
 	"github.com/honeml/hone/sdk/graph"
+	"github.com/honeml/hone/sdk/graph/adapt"
 	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/plugin"
 	"github.com/honeml/hone/test/binaries"
@@ -91,14 +92,22 @@ func precisions(t *testing.T) []string {
 // lacks reports whether the kernels plugin does not train what a case does.
 func lacks(t *testing.T, g *golden) bool {
 	t.Helper()
-	if g.Adapter == nil || !g.Adapter.DoRA {
+	need := ""
+	switch {
+	case g.Adapter == nil:
+	case g.Adapter.DoRA:
+		need = "dora"
+	case g.Adapter.Init == adapt.InitPiSSA:
+		need = "pissa"
+	}
+	if need == "" {
 		return false
 	}
 	d, err := backend(t).Describe(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return !slices.Contains(d.Adapters, "dora")
+	return !slices.Contains(d.Adapters, need)
 }
 
 // skipLacks skips a test of a case that the kernels plugin does not train.

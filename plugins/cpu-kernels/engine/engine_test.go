@@ -197,6 +197,13 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	starts, err := adapt.Apply(plain, adapt.LoRA{
+		Rank: 3, Alpha: 5, RSLoRA: true, Init: adapt.InitPiSSA, Dropout: 0.2, LoRABias: true, Targets: []string{"auto", "head"},
+		Ranks: []adapt.Exception[int]{{Pattern: "one", Value: 1}, {Pattern: "narrow", Value: 2}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	experts, err := adapt.Apply(plain, adapt.LoRA{Rank: 3, Alpha: 5, Dropout: 0.2, Targets: []string{"auto", "experts*"}})
 	if err != nil {
 		t.Fatal(err)
@@ -213,6 +220,8 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 		{"DoRA", magnitudes, adapt.DefaultName, RecomputeNone},
 		{"DoRA, recomputed", magnitudes, adapt.DefaultName, RecomputeLayers},
 		{"DoRA with zeros", sparse, adapt.DefaultName, RecomputeNone},
+		{"PiSSA", starts, adapt.DefaultName, RecomputeNone},
+		{"PiSSA, recomputed", starts, adapt.DefaultName, RecomputeLayers},
 		{"experts", experts, adapt.DefaultName, RecomputeNone},
 		{"experts, recomputed", experts, adapt.DefaultName, RecomputeLayers},
 		{"head alone", headOnly, adapt.DefaultName, RecomputeNone},
@@ -307,6 +316,7 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 func TestScratchIsPlanned(t *testing.T) {
 	for name, l := range map[string]adapt.LoRA{
 		"plain": {}, "dropout": {Dropout: 0.1}, "DoRA": {DoRA: true}, "DoRA with dropout": {DoRA: true, Dropout: 0.1},
+		"PiSSA": {Init: adapt.InitPiSSA}, "PiSSA with dropout": {Init: adapt.InitPiSSA, Dropout: 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := graph.New("Wide")

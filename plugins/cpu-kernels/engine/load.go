@@ -20,7 +20,10 @@ func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, progress fu
 		return err
 	}
 	defer values.Close()
-	l := loader{e: e, values: values, progress: progress, params: make([]*matrix, len(e.g.Params))}
+	l := loader{e: e, values: values, progress: progress, params: make([]*matrix, len(e.g.Params)), total: values.Elements()}
+	if req.Adapter == "" {
+		l.total += int64(e.startElements()) // which take as long as reading does, or longer
+	}
 	for _, p := range e.g.Params {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -39,7 +42,7 @@ func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, progress fu
 	if req.Adapter != "" {
 		return trained.Load(req.Adapter, e.g, trainedStore{e})
 	}
-	return nil
+	return e.starts(ctx, l.advance)
 }
 
 type loader struct {
@@ -48,6 +51,15 @@ type loader struct {
 	progress func(done, total int64)
 	params   []*matrix
 	done     int64
+	total    int64
+}
+
+// advance tells of elements that are done.
+func (l *loader) advance(elements int) {
+	l.done += int64(elements)
+	if l.progress != nil {
+		l.progress(l.done, l.total)
+	}
 }
 
 // asMatrix sees a shape as [rows, cols]: the first dimension against the others.
@@ -94,10 +106,7 @@ func (l *loader) load(p *graph.Param) error {
 			return err
 		}
 	}
-	l.done += int64(n)
-	if l.progress != nil {
-		l.progress(l.done, l.values.Elements())
-	}
+	l.advance(n)
 	return nil
 }
 

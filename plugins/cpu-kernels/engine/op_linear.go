@@ -6,7 +6,8 @@ import (
 	"github.com/honeml/hone/sdk/graph/dropout"
 )
 
-// linearKernel is y = x·Wᵀ + b, and the adapter's s·((dropout(x)·Aᵀ)·Bᵀ + b').
+// linearKernel is y = x·Wᵀ + b, and the adapter's s·((dropout(x)·Aᵀ)·Bᵀ + b') less
+// s·(x·A₀ᵀ)·B₀ᵀ of its start.
 type linearKernel struct {
 	base
 	op      *graph.Linear
@@ -37,12 +38,15 @@ func (k *linearKernel) forward(c *call) {
 	}
 	s := float32(a.Scaling())
 	h := k.e.scratch(n * a.Rank)
-	defer k.e.release(h)
 	k.down(c, a, h)
 	for i := range h {
 		h[i] *= s
 	}
 	k.e.matmulTransposed(c.out[0], h, k.e.weight(a.B), n, true)
+	k.e.release(h)
+	if a.Start != nil {
+		k.startForward(c, a)
+	}
 	if bias := k.e.vector(a.Bias); bias != nil {
 		k.e.addToRows(c.out[0], bias, s)
 	}
@@ -79,7 +83,7 @@ func (k *linearKernel) dropped(c *call, a *graph.Adapter, y, x []float32, accumu
 	})
 }
 
-// backward: dX = dY·W + dropout(s·dY·B·A); dW = dYᵀ·X; db = Σ dY;
+// backward: dX = dY·W + dropout(s·dY·B·A) − s·dY·B₀·A₀; dW = dYᵀ·X; db = Σ dY;
 // dB = s·dYᵀ·h; dA = (s·dY·B)ᵀ·dropout(x); db' = s·Σ dY.
 func (k *linearKernel) backward(c *call) {
 	if a := diff.Active(k.op, c.adapter); a != nil && a.Magnitude != graph.NoParam {
@@ -103,6 +107,9 @@ func (k *linearKernel) backward(c *call) {
 	}
 	if a := diff.Active(k.op, c.adapter); a != nil {
 		k.adapterBackward(c, a, c.dOut[0])
+		if a.Start != nil {
+			k.startBackward(c, a)
+		}
 	}
 }
 

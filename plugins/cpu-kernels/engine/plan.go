@@ -103,7 +103,7 @@ func (e *Engine) held() (string, error) {
 
 // heldAs is the type in which a parameter is held.
 func (e *Engine) heldAs(p *graph.Param) string {
-	if p.Trainable || len(p.Shape) == 1 || p.Role == graph.RoleConv {
+	if p.Trainable || p.Adapter != "" || len(p.Shape) == 1 || p.Role == graph.RoleConv {
 		return heldFloat32
 	}
 	return e.layout.held
@@ -157,6 +157,8 @@ func (e *Engine) account(kernelOf []kernel) {
 	for _, p := range e.g.Params {
 		n := int64(p.Elements())
 		switch {
+		case p.Adapter != "" && !p.Trainable: // what an adapter began with
+			adapters += n * 4
 		case !p.Trainable:
 			weights += n * heldBytes(e.heldAs(p))
 		default:

@@ -161,6 +161,10 @@ func (e *Engine) check() error {
 			return fault.New(fault.Unsupported, "node %q: cuda-kernels runs adapters with DoRA up to a rank of %d, this one has %d", n.Name, rows.MostDoRARank, a.Rank).
 				WithHint("take a smaller rank, or leave dora out of the adapter block")
 		}
+		if a := graph.AdapterOf(n.Op); a != nil && a.Start != nil {
+			return fault.New(fault.Unsupported, "node %q: cuda-kernels does not train adapters with a start (PiSSA)", n.Name).
+				WithHint("leave init out of the adapter block, or choose another plugin with a block such as kernels \"cpu\" {}")
+		}
 	}
 	return nil
 }

@@ -55,7 +55,19 @@ type LoRA struct {
 	// not know of which.
 	Tokens bool
 	DoRA   bool // a trained magnitude (Liu et al., 2024); not with LoRABias
+	Init   Init // "": InitLoRA
 }
+
+// An Init says what the matrices of an adapter begin with.
+type Init string
+
+// The choices.
+const (
+	InitLoRA Init = "lora" // A is random, B zero
+	// InitPiSSA begins with the principal part of the weight, whose rank the adapter's
+	// cannot exceed (Meng et al., 2024); not with DoRA.
+	InitPiSSA Init = "pissa"
+)
 
 // peftPrefix begins the keys of PEFT's adapter files.
 const peftPrefix = "base_model.model."
@@ -130,6 +142,10 @@ func (l LoRA) check() error {
 	switch {
 	case l.DoRA && l.LoRABias:
 		return fmt.Errorf("adapter: DoRA has no bias in B")
+	case l.Init != "" && l.Init != InitLoRA && l.Init != InitPiSSA:
+		return fmt.Errorf("adapter: init %q, want lora or pissa", l.Init)
+	case l.DoRA && l.Init == InitPiSSA:
+		return fmt.Errorf("adapter: init %q is not together with DoRA; leave one of them out", l.Init)
 	case !(l.Dropout >= 0 && l.Dropout < 1):
 		return fmt.Errorf("adapter: dropout %v, want at least 0 and below 1", l.Dropout)
 	case l.Bias != "" && l.Bias != BiasNone && l.Bias != BiasAll && l.Bias != BiasLoRAOnly:
@@ -155,20 +171,34 @@ func (l LoRA) attach(g *graph.Graph, to linear, path string, rank int, alpha flo
 	}
 	shape := g.Params[to.Weight].Shape
 	out, in, stacked := shape[len(shape)-2], shape[len(shape)-1], max(1, to.experts)
-	param := func(name string, init graph.Init, shape ...int) graph.ParamID {
+	if l.Init == InitPiSSA && rank > min(out, in) {
+		return nil, fmt.Errorf("adapter: %s: rank %d is more than the %d singular values of its weight [%d %d], with which init %q begins; give it a lower rank, or leave it out of the targets",
+			to.Module, rank, min(out, in), out, in, l.Init)
+	}
+	add := func(name string, init graph.Init, trainable bool, shape ...int) graph.ParamID {
 		p := &graph.Param{
 			ID: graph.ParamID(len(g.Params)), Name: peftPrefix + path + "." + name, Shape: shape,
-			Role: graph.RoleLoRA, Module: to.Module, Init: init, Adapter: l.Name, Trainable: true,
+			Role: graph.RoleLoRA, Module: to.Module, Init: init, Adapter: l.Name, Trainable: trainable,
 		}
 		g.Params = append(g.Params, p)
 		return p.ID
 	}
+	param := func(name string, init graph.Init, shape ...int) graph.ParamID { return add(name, init, true, shape...) }
 	a := &graph.Adapter{
 		Name: l.Name, Rank: rank, Alpha: alpha, RSLoRA: l.RSLoRA, Dropout: l.Dropout,
 		Bias: graph.NoParam, Magnitude: graph.NoParam,
 	}
-	a.A = param("lora_A.weight", graph.InitKaiming, rank*stacked, in)
-	a.B = param("lora_B.weight", graph.InitZeros, out, rank*stacked)
+	if l.Init == InitPiSSA {
+		a.A = param("lora_A.weight", graph.InitPrincipal, rank, in)
+		a.B = param("lora_B.weight", graph.InitPrincipal, out, rank)
+		a.Start = &graph.Start{
+			A: add("lora_A.start", graph.InitPrincipal, false, rank, in),
+			B: add("lora_B.start", graph.InitPrincipal, false, out, rank),
+		}
+	} else {
+		a.A = param("lora_A.weight", graph.InitKaiming, rank*stacked, in)
+		a.B = param("lora_B.weight", graph.InitZeros, out, rank*stacked)
+	}
 	if l.LoRABias {
 		a.Bias = param("lora_B.bias", graph.InitZeros, out)
 	}

@@ -31,6 +31,9 @@ type peftConfig struct {
 	ModulesToSave     []string        `json:"modules_to_save"`
 	TrainableTokens   json.RawMessage `json:"trainable_token_indices"`
 
+	// InitWeights is a name or whether to initialise at all.
+	InitWeights json.RawMessage `json:"init_lora_weights"`
+
 	// Those that mean an adapter hone does not have.
 	LayerReplication json.RawMessage `json:"layer_replication"`
 }
@@ -54,6 +57,10 @@ func ParseConfig(data []byte) (LoRA, error) {
 		if b.used {
 			return LoRA{}, fmt.Errorf("it uses %s, which hone does not train", b.name)
 		}
+	}
+	if name := c.changesBase(); name != "" {
+		return LoRA{}, fmt.Errorf("its init_lora_weights is %q: it fits a base that PEFT changed by it, and hone changes none; "+
+			"save it in PEFT with path_initial_model_for_weight_conversion, which makes a plain adapter of it", name)
 	}
 	l := LoRA{Rank: c.Rank, Alpha: c.Alpha, RSLoRA: c.RSLoRA, Dropout: c.Dropout, Bias: c.Bias, LoRABias: c.LoRABias, DoRA: c.DoRA, Tokens: !isNull(c.TrainableTokens)}
 	for _, name := range c.ModulesToSave {
@@ -87,6 +94,21 @@ func ParseConfig(data []byte) (LoRA, error) {
 		return LoRA{}, fmt.Errorf("its alpha_pattern: %w", err)
 	}
 	return l, l.check()
+}
+
+// changesBase is the init_lora_weights that has PEFT change the base's weights; "" for
+// those that leave them as they are.
+func (c *peftConfig) changesBase() string {
+	var name string
+	if json.Unmarshal(c.InitWeights, &name) != nil {
+		return ""
+	}
+	for _, kind := range []string{"pissa", "corda", "olora", "loftq", "lora_ga"} {
+		if strings.HasPrefix(strings.ToLower(name), kind) {
+			return name
+		}
+	}
+	return ""
 }
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }

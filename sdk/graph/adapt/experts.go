@@ -84,6 +84,8 @@ func (l LoRA) checkExperts(g *graph.Graph, targets []int) error {
 		case !ok:
 		case l.DoRA:
 			return fmt.Errorf("adapter: %s: DoRA is not for experts; leave it off, or them out of the targets", o.Module)
+		case l.Init == InitPiSSA:
+			return fmt.Errorf("adapter: %s: init %q is not for experts; leave it out, or them out of the targets", o.Module, l.Init)
 		case l.LoRABias:
 			return fmt.Errorf("adapter: %s: lora_bias is not for experts; leave it off, or them out of the targets", o.Module)
 		case l.Bias == BiasAll && o.Bias != graph.NoParam:

@@ -87,7 +87,8 @@ func TestExperts(t *testing.T) {
 	for want, l := range map[string]adapt.LoRA{
 		"lora_bias is not for experts": {LoRABias: true},
 		`bias = "all" is not for`:      {Bias: adapt.BiasAll},
-		"model.layers.0.mlp.experts.up_proj: DoRA is not for experts; leave it off, or them out of the targets": {DoRA: true},
+		"model.layers.0.mlp.experts.up_proj: DoRA is not for experts; leave it off, or them out of the targets":         {DoRA: true},
+		`model.layers.0.mlp.experts.up_proj: init "pissa" is not for experts; leave it out, or them out of the targets`: {Init: adapt.InitPiSSA},
 	} {
 		l.Rank, l.Alpha, l.Targets = 2, 4, []string{"expert.*"}
 		if _, err := adapt.Apply(mixture(t), l); err == nil || !strings.Contains(err.Error(), want) {

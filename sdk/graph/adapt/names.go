@@ -103,6 +103,8 @@ func Summarise(g *graph.Graph) Summary {
 	for _, p := range g.Params {
 		n := int64(p.Elements())
 		switch {
+		case p.Adapter != "" && !p.Trainable: // what an adapter began with
+			continue
 		case p.Adapter != "":
 			s.Adapter += n
 			continue
@@ -121,7 +123,9 @@ func Summarise(g *graph.Graph) Summary {
 		t := s.target(lastParts(l.Module, 1), roleOf(g, i))
 		t.Modules = append(t.Modules, l.Module)
 		for _, id := range l.Adapter.Params() {
-			t.Elements += int64(g.Params[id].Elements())
+			if g.Params[id].Trainable {
+				t.Elements += int64(g.Params[id].Elements())
+			}
 		}
 	}
 	return s

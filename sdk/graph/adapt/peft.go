@@ -9,8 +9,8 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 )
 
-// A PEFT is what PEFT's adapter_config.json says of a Graph's adapter: which modules
-// it is on, and what differs between them. Endings of paths are the shortest, in whole
+// A PEFT is what PEFT's adapter_config.json says of a Graph's adapter as it is saved:
+// which modules it is on, and what differs between them. Endings of paths are the shortest, in whole
 // parts, that name what they mean and nothing else; of a part of a model they are the
 // whole paths: a vision tower has a q_proj too.
 type PEFT struct {
@@ -43,7 +43,7 @@ func Describe(g *graph.Graph) (p PEFT, ok bool) {
 			group.others = append(group.others, l.Module)
 		case ranks[l.Module] == 0:
 			group.adapted = append(group.adapted, l.Module)
-			ranks[l.Module], alphas[l.Module] = l.Adapter.Rank, l.Adapter.Alpha
+			ranks[l.Module], alphas[l.Module] = l.Adapter.Plain()
 		}
 	}
 	adapted := slices.Concat(modules.adapted, stacks.adapted)

@@ -27,6 +27,8 @@ type Options struct {
 	TokenRows bool
 	// DoRA has the adapters without a bias of B be DoRA's, and none of them on experts.
 	DoRA bool
+	// PiSSA gives the adapters, of which none is on experts, a start.
+	PiSSA bool
 }
 
 // A Case is a Graph with all that is needed to run it.
@@ -58,7 +60,7 @@ func Random(rng *rand.Rand, o Options) *Case {
 	c := &Case{Graph: g, Batch: randomBatch(rng, o), Seed: rng.Uint64(), Step: 1 + rng.Uint64N(1000)}
 	for trained := o.Frozen; !trained; {
 		c.Graph, c.Adapter = g, ""
-		c.train(rng, o.DoRA)
+		c.train(rng, o)
 		if o.TokenRows {
 			c.rows(rng)
 		}
@@ -73,18 +75,18 @@ func Random(rng *rand.Rand, o Options) *Case {
 }
 
 // train puts an adapter on, makes the model's own parameters trainable, or both.
-func (c *Case) train(rng *rand.Rand, dora bool) {
+func (c *Case) train(rng *rand.Rand, o Options) {
 	kind := rng.IntN(6)
 	if kind == 0 || kind == 1 { // all of the model's own
 		c.Graph = adapt.Full(c.Graph)
 	}
 	if kind != 0 {
-		c.Graph = must(adapt.Apply(c.Graph, randomLoRA(rng, c.Graph, dora)))
+		c.Graph = must(adapt.Apply(c.Graph, randomLoRA(rng, c.Graph, o)))
 		c.Adapter = adapt.DefaultName
 	}
 	if kind >= 4 { // some of the model's own
 		for _, p := range c.Graph.Params {
-			p.Trainable = p.Trainable || rng.IntN(4) == 0
+			p.Trainable = p.Trainable || rng.IntN(4) == 0 && p.Adapter == ""
 		}
 	}
 	if kind == 1 && rng.IntN(2) == 0 {
@@ -136,7 +138,7 @@ func (c *Case) rows(rng *rand.Rand) {
 	c.Graph = must(g, g.Validate())
 }
 
-func randomLoRA(rng *rand.Rand, g *graph.Graph, dora bool) adapt.LoRA {
+func randomLoRA(rng *rand.Rand, g *graph.Graph, o Options) adapt.LoRA {
 	l := adapt.LoRA{
 		Rank: 1 + rng.IntN(4), Alpha: 0.5 + 3*rng.Float64(), RSLoRA: rng.IntN(2) == 0, LoRABias: rng.IntN(2) == 0,
 		Bias: []adapt.Bias{adapt.BiasNone, adapt.BiasAll, adapt.BiasLoRAOnly}[rng.IntN(3)],
@@ -147,8 +149,16 @@ func randomLoRA(rng *rand.Rand, g *graph.Graph, dora bool) adapt.LoRA {
 	if rng.IntN(2) == 0 {
 		l.LoRABias, l.Bias = false, adapt.BiasNone
 	}
-	l.DoRA = dora && !l.LoRABias
-	experts := !l.LoRABias && !l.DoRA && l.Bias != adapt.BiasAll // which experts do not take
+	l.DoRA = o.DoRA && !l.LoRABias
+	if o.PiSSA {
+		l.Init = adapt.InitPiSSA
+		for _, n := range g.Nodes { // a principal part has no more ranks than its weight
+			if o, ok := n.Op.(*graph.Linear); ok {
+				l.Rank = min(l.Rank, slices.Min(g.Params[o.Weight].Shape))
+			}
+		}
+	}
+	experts := !l.LoRABias && !l.DoRA && !o.PiSSA && l.Bias != adapt.BiasAll // which experts do not take
 	for _, n := range g.Nodes {
 		switch o := n.Op.(type) {
 		case *graph.Linear:

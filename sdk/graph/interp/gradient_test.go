@@ -114,6 +114,37 @@ func TestDoRAGradients(t *testing.T) {
 	}
 }
 
+// TestPiSSAGradients does so for adapters with a start, whose values here are others than
+// A's and B's: the gradient by x through them, and none by them.
+func TestPiSSAGradients(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2026, 13))
+	flips := 0
+	for i := range 60 {
+		s := newSubject(t, graphtest.Random(rng, graphtest.Options{PiSSA: true, TokenRows: i%3 == 0}))
+		wrong, err := s.measure(rng, 2)
+		if err != nil {
+			t.Fatalf("case %d: %v\n%s", i, err, s)
+		}
+		if len(wrong) > 0 {
+			t.Fatalf("case %d:\n%s\n%s", i, strings.Join(wrong, "\n"), s)
+		}
+		parts, right := s.parts(t)
+		for _, p := range parts {
+			if p.name != "x of the start" {
+				continue
+			}
+			if gradients := s.flipped(t, p); s.caught(gradients) {
+				flips++
+			} else if !nearly(gradients, right) {
+				t.Errorf("case %d: node %d, %q: its sign was flipped and nothing told", i, p.node, p.name)
+			}
+		}
+	}
+	if flips < 50 {
+		t.Errorf("only %d flips were noticed", flips)
+	}
+}
+
 // operations are those that random graphs have, embed, which takes nothing, first.
 var operations = graph.OpNames()
 

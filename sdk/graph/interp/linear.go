@@ -78,8 +78,8 @@ func scaled(x []float64, factor float64) []float64 {
 	return y
 }
 
-// linear is x·Wᵀ + b, and with its adapter s·((dropout(x)·Aᵀ)·Bᵀ + bias of B) or what
-// DoRA adds.
+// linear is x·Wᵀ + b, and with its adapter s·((dropout(x)·Aᵀ)·Bᵀ + bias of B), less
+// s·(x·A₀ᵀ)·B₀ᵀ of its start, or what DoRA adds.
 func (r *Run) linear(o *graph.Linear, x []float64) []float64 {
 	out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
 	y := matmul(x, r.table(o.Weight, diff.ActiveRows(o, r.o.Adapter)), in, out)
@@ -100,13 +100,17 @@ func (r *Run) linear(o *graph.Linear, x []float64) []float64 {
 		}
 		return y
 	}
+	if a.Start != nil {
+		start := matmul(matmul(x, r.param(a.Start.A), in, a.Rank), r.param(a.Start.B), a.Rank, out)
+		update = added(update, scaled(start, -1))
+	}
 	addRow(update, r.param(a.Bias))
 	return added(y, scaled(update, a.Scaling()))
 }
 
-// linearBackward, with s the adapter's scaling and x' = dropout(x):
+// linearBackward, with s the adapter's scaling, x' = dropout(x) and the start's A₀ and B₀:
 //
-//	dX = dY·W + dropout(s·dY·B·A);  dW = dYᵀ·X;  db = Σ dY
+//	dX = dY·W + dropout(s·dY·B·A) − s·dY·B₀·A₀;  dW = dYᵀ·X;  db = Σ dY
 //	dB = s·dYᵀ·(x'·Aᵀ);  dA = (s·dY·B)ᵀ·x';  d(bias of B) = s·Σ dY
 func (r *Run) linearBackward(o *graph.Linear, x, dy []float64, g *grads) {
 	out, in := r.shape(o.Weight)[0], r.shape(o.Weight)[1]
@@ -132,6 +136,10 @@ func (r *Run) linearBackward(o *graph.Linear, x, dy []float64, g *grads) {
 		g.param("B", a.B, matmulWeight(s, matmul(kept, r.param(a.A), in, a.Rank), a.Rank, out))
 	}
 	g.param("bias of B", a.Bias, columnSums(s, out))
+	if a.Start != nil {
+		down := matmulInput(scaled(s, -1), r.param(a.Start.B), a.Rank, out)
+		g.input("x of the start", 0, matmulInput(down, r.param(a.Start.A), in, a.Rank))
+	}
 }
 
 // rowNorms are the ‖W + s·B·A‖ of each row.

@@ -18,9 +18,13 @@ func llama() (*graph.Graph, error) {
 	return adaptedLlama(6, adapt.LoRA{Rank: 2, Alpha: 3, RSLoRA: true, LoRABias: true})
 }
 
-// doraLlama is that of testdata/gen_dora.py.
+// doraLlama and pissaLlama are those of testdata/gen_peft.py.
 func doraLlama() (*graph.Graph, error) {
 	return adaptedLlama(8, adapt.LoRA{Rank: 2, Alpha: 3, RSLoRA: true, DoRA: true, Dropout: 0.4})
+}
+
+func pissaLlama() (*graph.Graph, error) {
+	return adaptedLlama(8, adapt.LoRA{Rank: 2, Alpha: 3, RSLoRA: true, Init: adapt.InitPiSSA, Dropout: 0.4})
 }
 
 func adaptedLlama(hidden int, l adapt.LoRA) (*graph.Graph, error) {

@@ -52,7 +52,8 @@ func TestPyTorch(t *testing.T) {
 
 // TestPEFT compares models that PEFT adapts, with transformers' float32 between its
 // float64: a mixture's experts, by which is seen what an adapter's rows and columns mean;
-// and DoRA in training, with dropout, trained weights and magnitudes of zero.
+// and in training, with dropout and trained weights, DoRA with magnitudes of zero, and
+// PiSSA, whose dropout leaves alone what the adapter began with.
 func TestPEFT(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -61,6 +62,7 @@ func TestPEFT(t *testing.T) {
 	}{
 		{"experts", mixtral, interp.Options{Adapter: adapt.DefaultName}},
 		{"dora", doraLlama, interp.Options{Adapter: adapt.DefaultName, Training: true, Seed: 3, Step: 5}},
+		{"pissa", pissaLlama, interp.Options{Adapter: adapt.DefaultName, Training: true, Seed: 3, Step: 5}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			data, err := os.ReadFile("testdata/" + test.name + ".json")

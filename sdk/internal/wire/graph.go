@@ -159,6 +159,7 @@ func adapterTo(a *graph.Adapter) *pb.Adapter {
 	return &pb.Adapter{
 		Name: a.Name, Rank: int64(a.Rank), Alpha: a.Alpha, Rslora: a.RSLoRA, Dropout: a.Dropout,
 		A: paramTo(a.A), B: paramTo(a.B), Bias: paramTo(a.Bias), Magnitude: paramTo(a.Magnitude),
+		Start: startTo(a.Start),
 	}
 }
 
@@ -169,7 +170,22 @@ func adapterFrom(a *pb.Adapter) *graph.Adapter {
 	return &graph.Adapter{
 		Name: a.GetName(), Rank: int(a.GetRank()), Alpha: a.GetAlpha(), RSLoRA: a.GetRslora(), Dropout: a.GetDropout(),
 		A: paramFrom(a.GetA()), B: paramFrom(a.GetB()), Bias: paramFrom(a.GetBias()), Magnitude: paramFrom(a.GetMagnitude()),
+		Start: startFrom(a.GetStart()),
 	}
+}
+
+func startTo(s *graph.Start) *pb.Start {
+	if s == nil {
+		return nil
+	}
+	return &pb.Start{A: paramTo(s.A), B: paramTo(s.B)}
+}
+
+func startFrom(s *pb.Start) *graph.Start {
+	if s == nil {
+		return nil
+	}
+	return &graph.Start{A: paramFrom(s.GetA()), B: paramFrom(s.GetB())}
 }
 
 func rowsTo(r *graph.TokenRows) *pb.TokenRows {

@@ -63,7 +63,7 @@ func TestParametersAndValues(t *testing.T) {
 func TestRandomGraphs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for i := range 50 {
-		c := graphtest.Random(rng, graphtest.Options{TokenRows: i%2 == 1})
+		c := graphtest.Random(rng, graphtest.Options{TokenRows: i%2 == 1, PiSSA: i%3 == 1})
 		got, err := GraphFromProto(overTheWire(t, GraphToProto(c.Graph)))
 		if err != nil {
 			t.Fatalf("graph %d: %v", i, err)

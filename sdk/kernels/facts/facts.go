@@ -76,6 +76,9 @@ func linearFLOPs(w *graph.Param, stacked int, a *graph.Adapter, phases kernels.P
 	if a != nil {
 		in, out := w.Shape[len(w.Shape)-1], w.Shape[len(w.Shape)-2]
 		total += 2 * float64(a.Rank*(in+out)) * 3
+		if a.Start != nil { // forward, and through it
+			total += 2 * float64(a.Rank*(in+out)) * 2
+		}
 		if a.Magnitude != graph.NoParam && phases.Train {
 			total += 2 * float64(w.Elements()/stacked) // the product again, for the magnitude's gradient
 		}

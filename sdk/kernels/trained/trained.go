@@ -37,7 +37,8 @@ const (
 // ending is what a moment's name has behind the parameter's.
 func (k Kind) ending() string { return [...]string{"", ".exp_avg", ".exp_avg_sq"}[k] }
 
-// A Store is where a backend keeps its trainable parameters.
+// A Store is where a backend keeps its trainable parameters, and what adapters began
+// with, of which there is a Value alone.
 type Store interface {
 	// Read fills dst with the elements of a parameter from at on.
 	Read(p *graph.Param, kind Kind, at int, dst []float32) error
@@ -76,7 +77,7 @@ func Save(dir string, g *graph.Graph, from Store, state *State) ([]string, error
 	}
 	parameters := make([]tensor, len(saved))
 	for i, s := range saved {
-		parameters[i] = tensor{s.Key, s.Param, Value}
+		parameters[i] = tensor{s, Value}
 	}
 	files := []string{saved[0].File}
 	if err := write(filepath.Join(dir, files[0]), parameters, from); err != nil || state == nil {
@@ -99,16 +100,20 @@ func Save(dir string, g *graph.Graph, from Store, state *State) ([]string, error
 
 // A tensor is numbers of a parameter under the name that they have in a file.
 type tensor struct {
-	key   string
-	param *graph.Param
-	kind  Kind
+	kernels.SavedTensor
+	kind Kind
+}
+
+// moment is one of a parameter's.
+func moment(p *graph.Param, kind Kind) tensor {
+	return tensor{kernels.SavedTensor{Key: p.Name + kind.ending(), Param: p}, kind}
 }
 
 // moments are the tensors of momentsFile.
 func moments(g *graph.Graph) []tensor {
 	var out []tensor
 	for _, p := range g.Trainable() {
-		out = append(out, tensor{p.Name + First.ending(), p, First}, tensor{p.Name + Second.ending(), p, Second})
+		out = append(out, moment(p, First), moment(p, Second))
 	}
 	return out
 }
@@ -116,7 +121,7 @@ func moments(g *graph.Graph) []tensor {
 func write(path string, tensors []tensor, from Store) error {
 	specs := make([]tensorfile.Spec, len(tensors))
 	for i, t := range tensors {
-		specs[i] = tensorfile.Spec{Name: t.key, DType: dtype.F32, Shape: t.param.Shape}
+		specs[i] = tensorfile.Spec{Name: t.Key, DType: dtype.F32, Shape: t.Shape()}
 	}
 	w, err := safetensors.Create(path, specs, safetensors.Options{})
 	if err != nil {
@@ -126,18 +131,36 @@ func write(path string, tensors []tensor, from Store) error {
 	numbers := make([]float32, part)
 	bytes := make([]byte, 4*part)
 	for _, t := range tensors {
-		out, err := w.Tensor(t.key)
+		out, err := w.Tensor(t.Key)
 		if err != nil {
 			return fault.New(fault.Storage, "%w", err)
 		}
-		for at, n := 0, t.param.Elements(); at < n; at += part {
-			x := numbers[:min(part, n-at)]
-			if err := from.Read(t.param, t.kind, at, x); err != nil {
-				return fmt.Errorf("parameter %q: %w", t.param.Name, err)
-			}
+		put := func(x []float32) error {
 			halffloat.EncodeFloat32(bytes[:4*len(x)], x)
 			if _, err := out.Write(bytes[:4*len(x)]); err != nil {
 				return fault.New(fault.Storage, "%s: %w", path, err)
+			}
+			return nil
+		}
+		if t.Start != nil { // which is as small as adapters are
+			values, start := make([]float32, t.Param.Elements()), make([]float32, t.Param.Elements())
+			if err := errors.Join(from.Read(t.Param, Value, 0, values), from.Read(t.Start, Value, 0, start)); err != nil {
+				return fmt.Errorf("parameter %q: %w", t.Param.Name, err)
+			}
+			for x := range slices.Chunk(t.Join(values, start), part) {
+				if err := put(x); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		for at, n := 0, t.Param.Elements(); at < n; at += part {
+			x := numbers[:min(part, n-at)]
+			if err := from.Read(t.Param, t.kind, at, x); err != nil {
+				return fmt.Errorf("parameter %q: %w", t.Param.Name, err)
+			}
+			if err := put(x); err != nil {
+				return err
 			}
 		}
 	}
@@ -168,7 +191,7 @@ func Load(dir string, g *graph.Graph, to Store) error {
 			err = same(c, path, key, s.Key)
 		} else {
 			first[s.Param.ID] = s.Key
-			err = read(c, path, fault.BadWeights, tensor{s.Key, s.Param, Value}, to)
+			err = read(c, path, fault.BadWeights, tensor{s, Value}, to)
 		}
 		if err != nil {
 			return err
@@ -255,21 +278,32 @@ func same(c *weights.Checkpoint, path, first, second string) error {
 
 // read checks a tensor and gives it to the store.
 func read(c *weights.Checkpoint, path string, code fault.Code, want tensor, to Store) error {
-	t, ok := c.Lookup(want.key)
+	t, ok := c.Lookup(want.Key)
 	if !ok {
-		return fault.New(code, "%s has no tensor %q", path, want.key)
+		return fault.New(code, "%s has no tensor %q", path, want.Key)
 	}
-	if !slices.Equal(t.Shape, want.param.Shape) {
-		return fault.New(code, "%s: tensor %q: shape %v, the graph expects %v", path, want.key, t.Shape, want.param.Shape)
+	if shape := want.Shape(); !slices.Equal(t.Shape, shape) {
+		return fault.New(code, "%s: tensor %q: shape %v, the graph expects %v", path, want.Key, t.Shape, shape)
+	}
+	if want.Start != nil {
+		all := make([]float32, t.Elements())
+		if err := t.Float32(all, 0); err != nil {
+			return fault.New(code, "%s: tensor %q: %w", path, want.Key, err)
+		}
+		values, start := want.Split(all)
+		if err := errors.Join(to.Write(want.Param, Value, 0, values), to.Write(want.Start, Value, 0, start)); err != nil {
+			return fmt.Errorf("parameter %q: %w", want.Param.Name, err)
+		}
+		return nil
 	}
 	numbers := make([]float32, min(part, t.Elements()))
 	for at, n := 0, t.Elements(); at < n; at += part {
 		x := numbers[:min(part, n-at)]
 		if err := t.Float32(x, at); err != nil {
-			return fault.New(code, "%s: tensor %q: %w", path, want.key, err)
+			return fault.New(code, "%s: tensor %q: %w", path, want.Key, err)
 		}
-		if err := to.Write(want.param, want.kind, at, x); err != nil {
-			return fmt.Errorf("parameter %q: %w", want.param.Name, err)
+		if err := to.Write(want.Param, want.kind, at, x); err != nil {
+			return fmt.Errorf("parameter %q: %w", want.Param.Name, err)
 		}
 	}
 	return nil

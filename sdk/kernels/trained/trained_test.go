@@ -22,7 +22,10 @@ func newMemory(g *graph.Graph, first float32) memory {
 	m := memory{}
 	for kind := trained.Value; kind <= trained.Second; kind++ {
 		m[kind] = map[graph.ParamID][]float32{}
-		for _, p := range g.Trainable() {
+		for _, p := range g.Params {
+			if p.Source != nil {
+				continue
+			}
 			x := make([]float32, p.Elements())
 			for i := range x {
 				x[i] = first * float32(1+int(kind)*1000+int(p.ID)*100+i)
@@ -54,7 +57,9 @@ func (m memory) equal(o memory) bool {
 	return true
 }
 
-func adapted(t *testing.T, rank int) *graph.Graph {
+func adapted(t *testing.T, rank int) *graph.Graph { return begun(t, rank, adapt.InitLoRA) }
+
+func begun(t *testing.T, rank int, init adapt.Init) *graph.Graph {
 	t.Helper()
 	b := graph.New("Test")
 	x := b.Embed("embed.weight", 5, 4)
@@ -64,7 +69,7 @@ func adapted(t *testing.T, rank int) *graph.Graph {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g, err = adapt.Apply(g, adapt.LoRA{Rank: rank, Alpha: 1, Targets: []string{"up"}}); err != nil {
+	if g, err = adapt.Apply(g, adapt.LoRA{Rank: rank, Alpha: 1, Targets: []string{"up"}, Init: init}); err != nil {
 		t.Fatal(err)
 	}
 	return g
@@ -90,6 +95,57 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if s.Updates != 7 || s.Seed != 9 || string(s.Backend) != `{"scale":4}` {
 		t.Errorf("state %+v", s)
+	}
+}
+
+// TestStarts: an adapter with a start is saved as the plain one that comes to the same,
+// and comes back as it was.
+func TestStarts(t *testing.T) {
+	g, dir := begun(t, 2, adapt.InitPiSSA), t.TempDir()
+	want := newMemory(g, 1)
+	if _, err := trained.Save(dir, g, want, &trained.State{Updates: 7}); err != nil {
+		t.Fatal(err)
+	}
+	got := newMemory(g, 0)
+	if _, err := trained.Restore(dir, g, got); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []trained.Kind{trained.First, trained.Second} { // which it has none of
+		for _, m := range []memory{want, got} {
+			for _, p := range g.Params {
+				if !p.Trainable {
+					delete(m[kind], p.ID)
+				}
+			}
+		}
+	}
+	if !got.equal(want) {
+		t.Error("other numbers came back")
+	}
+
+	plain := adapted(t, 4)
+	whole := newMemory(plain, 0)
+	if err := trained.Load(dir, plain, whole); err != nil {
+		t.Fatal(err)
+	}
+	a := graph.AdapterOf(g.Nodes[1].Op)
+	p := graph.AdapterOf(plain.Nodes[1].Op)
+	values := want[trained.Value]
+	if !slices.Equal(whole[trained.Value][p.A], slices.Concat(values[a.A], values[a.Start.A])) {
+		t.Errorf("A is %v, what it began with %v, the plain one's %v", values[a.A], values[a.Start.A], whole[trained.Value][p.A])
+	}
+	for i, v := range whole[trained.Value][p.B] {
+		row, column := i/4, i%4
+		part, sign := values[a.B], float32(1)
+		if column > 1 {
+			part, sign = values[a.Start.B], -1
+		}
+		if expected := sign * part[row*2+column%2]; v != expected {
+			t.Errorf("row %d, column %d of B is %v, want %v", row, column, v, expected)
+		}
+	}
+	if err := trained.Load(dir, begun(t, 3, adapt.InitPiSSA), newMemory(begun(t, 3, adapt.InitPiSSA), 0)); !errors.Is(err, fault.BadWeights) || !strings.Contains(err.Error(), "the graph expects [6 4]") {
+		t.Errorf("another rank: %v", err)
 	}
 }
 

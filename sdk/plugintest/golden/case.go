@@ -43,6 +43,7 @@ type Adapter struct {
 	Bias     adapt.Bias
 	LoRABias bool `json:"lora_bias"`
 	DoRA     bool
+	Init     adapt.Init
 	Exclude  []string
 	Layers   []int
 	Ranks    map[string]int
@@ -108,7 +109,7 @@ func (c *Case) LoRA(g *graph.Graph) (adapt.LoRA, error) {
 	a := c.Adapter
 	return adapt.LoRA{
 		Rank: a.Rank, Alpha: a.Alpha, RSLoRA: a.RSLoRA, Targets: a.Targets, Exclude: a.Exclude, Layers: a.Layers,
-		Modules: a.Modules, Bias: a.Bias, LoRABias: a.LoRABias, DoRA: a.DoRA,
+		Modules: a.Modules, Bias: a.Bias, LoRABias: a.LoRABias, DoRA: a.DoRA, Init: a.Init,
 	}.Except(g, a.Ranks, a.Alphas)
 }
 

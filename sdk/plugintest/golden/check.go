@@ -187,9 +187,12 @@ func parameters(g *graph.Graph, checkpoint *weights.Checkpoint, adapter map[stri
 		set(p.ID, v)
 	}
 	for _, s := range kernels.SavedTensors(g) {
-		v, ok := adapter[s.Key]
-		if ok {
+		if v, ok := adapter[s.Key]; ok {
+			v, start := s.Split(v)
 			set(s.Param.ID, v)
+			if s.Start != nil {
+				set(s.Start.ID, start)
+			}
 		}
 		if values[s.Param.ID] == nil {
 			return nil, fmt.Errorf("the adapter has no %q", s.Key)

@@ -12,6 +12,7 @@ import json
 import math
 import random
 import shutil
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -117,22 +118,41 @@ def random_b(model, seed):
 
 
 def adapt(model, seed, **settings):
-    """A copy of model with a PEFT adapter whose B is not zero."""
+    """A copy of model with a PEFT adapter whose B is not zero. What PiSSA begins with is
+    left as it is, but for the signs of singular vectors, which are free: here the largest
+    element of each row of A is positive."""
     torch.manual_seed(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lora_bias on a linear without a bias cannot be merged
         adapted = get_peft_model(copy.deepcopy(model), LoraConfig(task_type="CAUSAL_LM", lora_dropout=0.0, **settings))
-    random_b(adapted, seed)
+    if settings.get("init_lora_weights") == "pissa":
+        with torch.no_grad():
+            for module in adapted.modules():
+                if hasattr(module, "lora_A"):
+                    a, b = module.lora_A["default"].weight, module.lora_B["default"].weight
+                    signs = a.gather(1, a.abs().argmax(1, keepdim=True)).sign()
+                    a.mul_(signs)
+                    b.mul_(signs.T)
+    else:
+        random_b(adapted, seed)
     return adapted.eval()
 
 
-def save_adapter(model, folder):
+def save_adapter(model, folder, start=None):
     """PEFT's own files, without the model card, and in the configuration without the
-    path of the base model; targets, which PEFT holds as a set, are sorted."""
+    path of the base model; targets, which PEFT holds as a set, are sorted. With the
+    model as PiSSA had it at the start, they are those of the plain adapter to which PEFT
+    converts it."""
     shutil.rmtree(folder, ignore_errors=True)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as temporary:
         warnings.simplefilter("ignore")  # it takes the vectors of lora_bias for incomplete matrices
-        model.save_pretrained(folder)
+        if start is None:
+            model.save_pretrained(folder)
+        else:
+            start, model = copy.deepcopy(start), copy.deepcopy(model)  # saving doubles their ranks
+            start.peft_config["default"].init_lora_weights = True
+            start.save_pretrained(f"{temporary}/initial")
+            model.save_pretrained(folder, path_initial_model_for_weight_conversion=f"{temporary}/initial")
     with contextlib.suppress(FileNotFoundError):
         (Path(folder) / "README.md").unlink()
     path = Path(folder) / "adapter_config.json"

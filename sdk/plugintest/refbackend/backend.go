@@ -50,7 +50,7 @@ func NewRounded() *Backend { return &Backend{rounded: true} }
 // Describe says what the backend can do.
 func (*Backend) Describe(context.Context) (*kernels.Description, error) {
 	return &kernels.Description{
-		Name: "reference", Version: "1.0.0", Ops: graph.OpNames(), Adapters: []string{"lora", "lora_bias", "dora", "full", kernels.TokenRows},
+		Name: "reference", Version: "1.0.0", Ops: graph.OpNames(), Adapters: []string{"lora", "lora_bias", "dora", "pissa", "full", kernels.TokenRows},
 		Precisions: []string{"fp32"}, WeightTypes: []string{"auto", "float32"}, Objectives: []string{kernels.CrossEntropy},
 		Schema: config.Schema{Attributes: []config.Attribute{{
 			Name: "micro_batch_tokens", Type: config.Of(config.Int), Default: 0.0,

@@ -14,6 +14,7 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/kernels/initial"
+	"github.com/honeml/hone/sdk/kernels/principal"
 	"github.com/honeml/hone/sdk/weights"
 )
 
@@ -42,6 +43,8 @@ func (b *Backend) Load(ctx context.Context, req *kernels.LoadRequest, progress f
 		if err := readSaved(filepath.Join(req.Adapter, saved[0].File), saved, params); err != nil {
 			return err
 		}
+	} else {
+		starts(b.req.Graph, params)
 	}
 	b.params = params
 	b.first, b.second = make([][]float64, len(params)), make([][]float64, len(params))
@@ -100,6 +103,17 @@ func magnitudes(g *graph.Graph, params [][]float64) {
 	}
 }
 
+// starts gives adapters that begin with the principal part of a weight, and that no file
+// holds, their first values.
+func starts(g *graph.Graph, params [][]float64) {
+	for _, o := range principal.Linears(g) {
+		shape := g.Params[o.Weight].Shape
+		down, up := principal.Factors(o.Adapter, principal.Dense(narrow(params[o.Weight]), shape[0], shape[1]))
+		params[o.Adapter.A], params[o.Adapter.B] = widen(down), widen(up)
+		params[o.Adapter.Start.A], params[o.Adapter.Start.B] = widen(down), widen(up)
+	}
+}
+
 // fresh is a parameter that no checkpoint holds, drawn by the seed and its name alone.
 func fresh(p *graph.Param, seed uint64) []float64 {
 	values := make([]float64, p.Elements())
@@ -123,11 +137,15 @@ func readSaved(path string, saved []kernels.SavedTensor, params [][]float64) err
 	}
 	defer c.Close()
 	for _, s := range saved {
-		values, err := readTensor(c, s.Key, s.Param.Shape)
+		tensor, err := readTensor(c, s.Key, s.Shape())
 		if err != nil {
 			return fault.New(fault.BadWeights, "%s: %w", path, err)
 		}
-		params[s.Param.ID] = values
+		values, start := s.Split(narrow(tensor))
+		params[s.Param.ID] = widen(values)
+		if s.Start != nil {
+			params[s.Start.ID] = widen(start)
+		}
 	}
 	return nil
 }

@@ -49,7 +49,11 @@ func (b *Backend) Save(_ context.Context, req *kernels.SaveRequest) ([]string, e
 	var trained, moments []tensor
 	for _, s := range saved {
 		id := s.Param.ID
-		trained = append(trained, tensor{s.Key, s.Param.Shape, b.params[id]})
+		values := narrow(b.params[id])
+		if s.Start != nil {
+			values = s.Join(values, narrow(b.params[s.Start.ID]))
+		}
+		trained = append(trained, tensor{s.Key, s.Shape(), widen(values)})
 		moments = append(moments, tensor{s.Param.Name + ".first", s.Param.Shape, b.first[id]},
 			tensor{s.Param.Name + ".second", s.Param.Shape, b.second[id]})
 	}

@@ -74,7 +74,7 @@ def adapter(rank=4, alpha=8, targets=None, peft_targets=None, **more):
     """An adapter in hone's terms and, under "peft", in PEFT's."""
     hone = {"rank": rank, "alpha": alpha, "targets": targets or ["auto"]}
     peft = {"r": rank, "lora_alpha": alpha, "target_modules": peft_targets or targets or "all-linear"}
-    for key, name in {"rslora": "use_rslora", "bias": "bias", "lora_bias": "lora_bias", "dora": "use_dora", "layers": "layers_to_transform"}.items():
+    for key, name in {"rslora": "use_rslora", "bias": "bias", "lora_bias": "lora_bias", "dora": "use_dora", "init": "init_lora_weights", "layers": "layers_to_transform"}.items():
         if key in more:
             hone[key] = peft[name] = more[key]
     peft |= more.get("peft", {})
@@ -144,6 +144,17 @@ CASES |= {
         "model": "llama-bias", "seed": 201, "adapter": adapter(
             alpha=6, dora=True, rslora=True, bias="lora_only",
             hone={"ranks": {"mlp.*": 2, "o_proj": 3}, "alphas": {"attn.*": 3}},
+            peft={"rank_pattern": {"mlp.*": 2, "o_proj": 3}, "alpha_pattern": {"self_attn.*": 3}}),
+    },
+    # PEFT converts what they come to to plain adapters, of rsLoRA with patterns it cannot.
+    "pissa": {"model": "llama", "adapter": adapter(init="pissa"), "logits": True, "seed": 301, "steps": 20},
+    "pissa-rslora": {
+        "model": "llama-bias", "seed": 302, "steps": 20,
+        "adapter": adapter(rank=3, alpha=5, rslora=True, init="pissa", targets=["q_proj", "o_proj", "up_proj"]),
+    },
+    "pissa-patterns": {
+        "model": "llama", "seed": 303, "steps": 20, "adapter": adapter(
+            alpha=6, init="pissa", hone={"ranks": {"mlp.*": 2, "o_proj": 3}, "alphas": {"attn.*": 3}},
             peft={"rank_pattern": {"mlp.*": 2, "o_proj": 3}, "alpha_pattern": {"self_attn.*": 3}}),
     },
 }
@@ -267,8 +278,9 @@ class Run:
             golden |= {f"trained/{n}": p for n, p in self.model.named_parameters()}
         else:
             golden["logits/start"] = ref.logits(self.start, probes)
-            ref.save_adapter(self.start, folder / "start")
-            ref.save_adapter(self.model, folder / "trained")
+            initial = self.start if self.spec["adapter"]["peft"].get("init_lora_weights") else None
+            ref.save_adapter(self.start, folder / "start", initial)
+            ref.save_adapter(self.model, folder / "trained", initial)
         ref.save_tensors(folder / "golden.safetensors", golden)
 
         models = {"base": self.base, "start": self.start, "trained": self.model}

@@ -881,6 +881,7 @@ type Adapter struct {
 	B             int64                  `protobuf:"varint,7,opt,name=b,proto3" json:"b,omitempty"`
 	Bias          int64                  `protobuf:"varint,8,opt,name=bias,proto3" json:"bias,omitempty"`
 	Magnitude     int64                  `protobuf:"varint,9,opt,name=magnitude,proto3" json:"magnitude,omitempty"`
+	Start         *Start                 `protobuf:"bytes,10,opt,name=start,proto3" json:"start,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -978,6 +979,65 @@ func (x *Adapter) GetMagnitude() int64 {
 	return 0
 }
 
+func (x *Adapter) GetStart() *Start {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+type Start struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	A             int64                  `protobuf:"varint,1,opt,name=a,proto3" json:"a,omitempty"`
+	B             int64                  `protobuf:"varint,2,opt,name=b,proto3" json:"b,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Start) Reset() {
+	*x = Start{}
+	mi := &file_hone_v1_graph_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Start) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Start) ProtoMessage() {}
+
+func (x *Start) ProtoReflect() protoreflect.Message {
+	mi := &file_hone_v1_graph_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Start.ProtoReflect.Descriptor instead.
+func (*Start) Descriptor() ([]byte, []int) {
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Start) GetA() int64 {
+	if x != nil {
+		return x.A
+	}
+	return 0
+}
+
+func (x *Start) GetB() int64 {
+	if x != nil {
+		return x.B
+	}
+	return 0
+}
+
 type Norm struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Centre        bool                   `protobuf:"varint,1,opt,name=centre,proto3" json:"centre,omitempty"`
@@ -992,7 +1052,7 @@ type Norm struct {
 
 func (x *Norm) Reset() {
 	*x = Norm{}
-	mi := &file_hone_v1_graph_proto_msgTypes[9]
+	mi := &file_hone_v1_graph_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1064,7 @@ func (x *Norm) String() string {
 func (*Norm) ProtoMessage() {}
 
 func (x *Norm) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[9]
+	mi := &file_hone_v1_graph_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1077,7 @@ func (x *Norm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Norm.ProtoReflect.Descriptor instead.
 func (*Norm) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{9}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Norm) GetCentre() bool {
@@ -1075,7 +1135,7 @@ type RoPE struct {
 
 func (x *RoPE) Reset() {
 	*x = RoPE{}
-	mi := &file_hone_v1_graph_proto_msgTypes[10]
+	mi := &file_hone_v1_graph_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +1147,7 @@ func (x *RoPE) String() string {
 func (*RoPE) ProtoMessage() {}
 
 func (x *RoPE) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[10]
+	mi := &file_hone_v1_graph_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,7 +1160,7 @@ func (x *RoPE) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoPE.ProtoReflect.Descriptor instead.
 func (*RoPE) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{10}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RoPE) GetHeads() int64 {
@@ -1155,7 +1215,7 @@ type Attention struct {
 
 func (x *Attention) Reset() {
 	*x = Attention{}
-	mi := &file_hone_v1_graph_proto_msgTypes[11]
+	mi := &file_hone_v1_graph_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +1227,7 @@ func (x *Attention) String() string {
 func (*Attention) ProtoMessage() {}
 
 func (x *Attention) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[11]
+	mi := &file_hone_v1_graph_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,7 +1240,7 @@ func (x *Attention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attention.ProtoReflect.Descriptor instead.
 func (*Attention) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{11}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Attention) GetHeads() int64 {
@@ -1257,7 +1317,7 @@ type Map struct {
 
 func (x *Map) Reset() {
 	*x = Map{}
-	mi := &file_hone_v1_graph_proto_msgTypes[12]
+	mi := &file_hone_v1_graph_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1269,7 +1329,7 @@ func (x *Map) String() string {
 func (*Map) ProtoMessage() {}
 
 func (x *Map) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[12]
+	mi := &file_hone_v1_graph_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1282,7 +1342,7 @@ func (x *Map) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Map.ProtoReflect.Descriptor instead.
 func (*Map) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{12}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Map) GetExpr() string {
@@ -1317,7 +1377,7 @@ type MapArg struct {
 
 func (x *MapArg) Reset() {
 	*x = MapArg{}
-	mi := &file_hone_v1_graph_proto_msgTypes[13]
+	mi := &file_hone_v1_graph_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +1389,7 @@ func (x *MapArg) String() string {
 func (*MapArg) ProtoMessage() {}
 
 func (x *MapArg) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[13]
+	mi := &file_hone_v1_graph_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +1402,7 @@ func (x *MapArg) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapArg.ProtoReflect.Descriptor instead.
 func (*MapArg) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{13}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *MapArg) GetName() string {
@@ -1376,7 +1436,7 @@ type Split struct {
 
 func (x *Split) Reset() {
 	*x = Split{}
-	mi := &file_hone_v1_graph_proto_msgTypes[14]
+	mi := &file_hone_v1_graph_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1388,7 +1448,7 @@ func (x *Split) String() string {
 func (*Split) ProtoMessage() {}
 
 func (x *Split) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[14]
+	mi := &file_hone_v1_graph_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1401,7 +1461,7 @@ func (x *Split) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Split.ProtoReflect.Descriptor instead.
 func (*Split) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{14}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Split) GetGroups() int64 {
@@ -1429,7 +1489,7 @@ type Concat struct {
 
 func (x *Concat) Reset() {
 	*x = Concat{}
-	mi := &file_hone_v1_graph_proto_msgTypes[15]
+	mi := &file_hone_v1_graph_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1441,7 +1501,7 @@ func (x *Concat) String() string {
 func (*Concat) ProtoMessage() {}
 
 func (x *Concat) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[15]
+	mi := &file_hone_v1_graph_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1454,7 +1514,7 @@ func (x *Concat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Concat.ProtoReflect.Descriptor instead.
 func (*Concat) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{15}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Concat) GetGroups() int64 {
@@ -1489,7 +1549,7 @@ type Conv struct {
 
 func (x *Conv) Reset() {
 	*x = Conv{}
-	mi := &file_hone_v1_graph_proto_msgTypes[16]
+	mi := &file_hone_v1_graph_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1501,7 +1561,7 @@ func (x *Conv) String() string {
 func (*Conv) ProtoMessage() {}
 
 func (x *Conv) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[16]
+	mi := &file_hone_v1_graph_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1514,7 +1574,7 @@ func (x *Conv) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conv.ProtoReflect.Descriptor instead.
 func (*Conv) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{16}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Conv) GetKernel() int64 {
@@ -1557,7 +1617,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_hone_v1_graph_proto_msgTypes[17]
+	mi := &file_hone_v1_graph_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1569,7 +1629,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[17]
+	mi := &file_hone_v1_graph_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1582,7 +1642,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{17}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Route) GetExperts() int64 {
@@ -1676,7 +1736,7 @@ type ExpertLinear struct {
 
 func (x *ExpertLinear) Reset() {
 	*x = ExpertLinear{}
-	mi := &file_hone_v1_graph_proto_msgTypes[18]
+	mi := &file_hone_v1_graph_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1688,7 +1748,7 @@ func (x *ExpertLinear) String() string {
 func (*ExpertLinear) ProtoMessage() {}
 
 func (x *ExpertLinear) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[18]
+	mi := &file_hone_v1_graph_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +1761,7 @@ func (x *ExpertLinear) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExpertLinear.ProtoReflect.Descriptor instead.
 func (*ExpertLinear) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{18}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ExpertLinear) GetModule() string {
@@ -1755,7 +1815,7 @@ type Combine struct {
 
 func (x *Combine) Reset() {
 	*x = Combine{}
-	mi := &file_hone_v1_graph_proto_msgTypes[19]
+	mi := &file_hone_v1_graph_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1767,7 +1827,7 @@ func (x *Combine) String() string {
 func (*Combine) ProtoMessage() {}
 
 func (x *Combine) ProtoReflect() protoreflect.Message {
-	mi := &file_hone_v1_graph_proto_msgTypes[19]
+	mi := &file_hone_v1_graph_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1780,7 +1840,7 @@ func (x *Combine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Combine.ProtoReflect.Descriptor instead.
 func (*Combine) Descriptor() ([]byte, []int) {
-	return file_hone_v1_graph_proto_rawDescGZIP(), []int{19}
+	return file_hone_v1_graph_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Combine) GetPlain() bool {
@@ -1866,7 +1926,7 @@ const file_hone_v1_graph_proto_rawDesc = "" +
 	"\x04bias\x18\x03 \x01(\x03R\x04bias\x12\x18\n" +
 	"\afloat32\x18\x04 \x01(\bR\afloat32\x12*\n" +
 	"\aadapter\x18\x05 \x01(\v2\x10.hone.v1.AdapterR\aadapter\x12&\n" +
-	"\x04rows\x18\x06 \x01(\v2\x12.hone.v1.TokenRowsR\x04rows\"\xc7\x01\n" +
+	"\x04rows\x18\x06 \x01(\v2\x12.hone.v1.TokenRowsR\x04rows\"\xed\x01\n" +
 	"\aAdapter\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04rank\x18\x02 \x01(\x03R\x04rank\x12\x14\n" +
@@ -1876,7 +1936,12 @@ const file_hone_v1_graph_proto_rawDesc = "" +
 	"\x01a\x18\x06 \x01(\x03R\x01a\x12\f\n" +
 	"\x01b\x18\a \x01(\x03R\x01b\x12\x12\n" +
 	"\x04bias\x18\b \x01(\x03R\x04bias\x12\x1c\n" +
-	"\tmagnitude\x18\t \x01(\x03R\tmagnitude\"\x97\x01\n" +
+	"\tmagnitude\x18\t \x01(\x03R\tmagnitude\x12$\n" +
+	"\x05start\x18\n" +
+	" \x01(\v2\x0e.hone.v1.StartR\x05start\"#\n" +
+	"\x05Start\x12\f\n" +
+	"\x01a\x18\x01 \x01(\x03R\x01a\x12\f\n" +
+	"\x01b\x18\x02 \x01(\x03R\x01b\"\x97\x01\n" +
 	"\x04Norm\x12\x16\n" +
 	"\x06centre\x18\x01 \x01(\bR\x06centre\x12\x18\n" +
 	"\aepsilon\x18\x02 \x01(\x01R\aepsilon\x12\x16\n" +
@@ -1956,7 +2021,7 @@ func file_hone_v1_graph_proto_rawDescGZIP() []byte {
 	return file_hone_v1_graph_proto_rawDescData
 }
 
-var file_hone_v1_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_hone_v1_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_hone_v1_graph_proto_goTypes = []any{
 	(*Graph)(nil),        // 0: hone.v1.Graph
 	(*Param)(nil),        // 1: hone.v1.Param
@@ -1967,21 +2032,22 @@ var file_hone_v1_graph_proto_goTypes = []any{
 	(*TokenRows)(nil),    // 6: hone.v1.TokenRows
 	(*Linear)(nil),       // 7: hone.v1.Linear
 	(*Adapter)(nil),      // 8: hone.v1.Adapter
-	(*Norm)(nil),         // 9: hone.v1.Norm
-	(*RoPE)(nil),         // 10: hone.v1.RoPE
-	(*Attention)(nil),    // 11: hone.v1.Attention
-	(*Map)(nil),          // 12: hone.v1.Map
-	(*MapArg)(nil),       // 13: hone.v1.MapArg
-	(*Split)(nil),        // 14: hone.v1.Split
-	(*Concat)(nil),       // 15: hone.v1.Concat
-	(*Conv)(nil),         // 16: hone.v1.Conv
-	(*Route)(nil),        // 17: hone.v1.Route
-	(*ExpertLinear)(nil), // 18: hone.v1.ExpertLinear
-	(*Combine)(nil),      // 19: hone.v1.Combine
-	nil,                  // 20: hone.v1.Graph.NotesEntry
+	(*Start)(nil),        // 9: hone.v1.Start
+	(*Norm)(nil),         // 10: hone.v1.Norm
+	(*RoPE)(nil),         // 11: hone.v1.RoPE
+	(*Attention)(nil),    // 12: hone.v1.Attention
+	(*Map)(nil),          // 13: hone.v1.Map
+	(*MapArg)(nil),       // 14: hone.v1.MapArg
+	(*Split)(nil),        // 15: hone.v1.Split
+	(*Concat)(nil),       // 16: hone.v1.Concat
+	(*Conv)(nil),         // 17: hone.v1.Conv
+	(*Route)(nil),        // 18: hone.v1.Route
+	(*ExpertLinear)(nil), // 19: hone.v1.ExpertLinear
+	(*Combine)(nil),      // 20: hone.v1.Combine
+	nil,                  // 21: hone.v1.Graph.NotesEntry
 }
 var file_hone_v1_graph_proto_depIdxs = []int32{
-	20, // 0: hone.v1.Graph.notes:type_name -> hone.v1.Graph.NotesEntry
+	21, // 0: hone.v1.Graph.notes:type_name -> hone.v1.Graph.NotesEntry
 	1,  // 1: hone.v1.Graph.params:type_name -> hone.v1.Param
 	3,  // 2: hone.v1.Graph.values:type_name -> hone.v1.Value
 	4,  // 3: hone.v1.Graph.nodes:type_name -> hone.v1.Node
@@ -1989,26 +2055,27 @@ var file_hone_v1_graph_proto_depIdxs = []int32{
 	2,  // 5: hone.v1.Source.args:type_name -> hone.v1.Source
 	5,  // 6: hone.v1.Node.embed:type_name -> hone.v1.Embed
 	7,  // 7: hone.v1.Node.linear:type_name -> hone.v1.Linear
-	9,  // 8: hone.v1.Node.norm:type_name -> hone.v1.Norm
-	10, // 9: hone.v1.Node.rope:type_name -> hone.v1.RoPE
-	11, // 10: hone.v1.Node.attention:type_name -> hone.v1.Attention
-	12, // 11: hone.v1.Node.map:type_name -> hone.v1.Map
-	14, // 12: hone.v1.Node.split:type_name -> hone.v1.Split
-	15, // 13: hone.v1.Node.concat:type_name -> hone.v1.Concat
-	16, // 14: hone.v1.Node.conv:type_name -> hone.v1.Conv
-	17, // 15: hone.v1.Node.route:type_name -> hone.v1.Route
-	18, // 16: hone.v1.Node.expert_linear:type_name -> hone.v1.ExpertLinear
-	19, // 17: hone.v1.Node.combine:type_name -> hone.v1.Combine
+	10, // 8: hone.v1.Node.norm:type_name -> hone.v1.Norm
+	11, // 9: hone.v1.Node.rope:type_name -> hone.v1.RoPE
+	12, // 10: hone.v1.Node.attention:type_name -> hone.v1.Attention
+	13, // 11: hone.v1.Node.map:type_name -> hone.v1.Map
+	15, // 12: hone.v1.Node.split:type_name -> hone.v1.Split
+	16, // 13: hone.v1.Node.concat:type_name -> hone.v1.Concat
+	17, // 14: hone.v1.Node.conv:type_name -> hone.v1.Conv
+	18, // 15: hone.v1.Node.route:type_name -> hone.v1.Route
+	19, // 16: hone.v1.Node.expert_linear:type_name -> hone.v1.ExpertLinear
+	20, // 17: hone.v1.Node.combine:type_name -> hone.v1.Combine
 	6,  // 18: hone.v1.Embed.rows:type_name -> hone.v1.TokenRows
 	8,  // 19: hone.v1.Linear.adapter:type_name -> hone.v1.Adapter
 	6,  // 20: hone.v1.Linear.rows:type_name -> hone.v1.TokenRows
-	13, // 21: hone.v1.Map.args:type_name -> hone.v1.MapArg
-	8,  // 22: hone.v1.ExpertLinear.adapter:type_name -> hone.v1.Adapter
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	9,  // 21: hone.v1.Adapter.start:type_name -> hone.v1.Start
+	14, // 22: hone.v1.Map.args:type_name -> hone.v1.MapArg
+	8,  // 23: hone.v1.ExpertLinear.adapter:type_name -> hone.v1.Adapter
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_hone_v1_graph_proto_init() }
@@ -2036,7 +2103,7 @@ func file_hone_v1_graph_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hone_v1_graph_proto_rawDesc), len(file_hone_v1_graph_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,16 +1,20 @@
-"""Write dora.json: a tiny Llama with PEFT's DoRA in training, dropout on.
+"""Write dora.json or pissa.json: a tiny Llama with PEFT's DoRA, or an adapter of PiSSA's
+on the base that PEFT has it on, in training, dropout on.
 
 Logits, loss and the gradient of every parameter. PEFT's own dropout draws by PyTorch's
 random numbers; here its modules drop what the counters of package dropout say. Some
 magnitudes are zero, others negative. Parameters are not stored: both sides fill them by
-the integer formula of gen_torch.py.
+the integer formula of gen_torch.py, here what PiSSA's adapters began with too, though
+not with a principal part.
 
     pip install torch transformers peft
-    python testdata/gen_dora.py > testdata/dora.json
+    python testdata/gen_peft.py dora > testdata/dora.json
+    python testdata/gen_peft.py pissa > testdata/pissa.json
 """
 
 import json
 import math
+import sys
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -19,6 +23,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 DOCUMENTS = [[1, 4, 2, 9, 0, 3, 7], [5], [8, 8, 6, 1]]
 WEIGHTS = [[0, 1, 1, 0.5, 0, 1, 2], [0], [0, 1, 0.25, 1]]
 SEED, STEP, DROPOUT = 3, 5, 0.4
+DORA = sys.argv[1] == "dora"
 WORD = 2**64 - 1
 
 
@@ -83,7 +88,7 @@ model = LlamaForCausalLM(
 for layer in model.model.layers:
     layer.self_attn.o_proj.bias = None
 model = get_peft_model(
-    model, LoraConfig(r=2, lora_alpha=3, use_rslora=True, use_dora=True, lora_dropout=DROPOUT, target_modules=["q_proj", "down_proj"])
+    model, LoraConfig(r=2, lora_alpha=3, use_rslora=True, use_dora=DORA, lora_dropout=DROPOUT, target_modules=["q_proj", "down_proj"])
 )
 for name, module in model.named_modules():
     if hasattr(module, "lora_dropout"):
@@ -99,6 +104,11 @@ for name, p in model.named_parameters():
     if "magnitude" in plain:
         p.data[::3] = 0
     p.requires_grad = True
+if not DORA:  # PEFT takes what the adapter began with out of the weights
+    for name, module in model.named_modules():
+        if hasattr(module, "lora_A"):
+            a, b = (fill(f"{name}.lora_{m}.start", getattr(module, f"lora_{m}")["default"].weight.shape) for m in "AB")
+            module.base_layer.weight.data -= module.scaling["default"] * b @ a
 
 loss, logits = torch.zeros((), dtype=torch.float64), []
 for sample, (ids, weights) in enumerate(zip(DOCUMENTS, WEIGHTS)):
