@@ -56,7 +56,7 @@ func (*backend) Describe(context.Context) (*kernels.Description, error) {
 	return &kernels.Description{
 		Name: "cuda", Version: "0.1.0", Schema: schema(),
 		Ops:         engine.Ops(),
-		Adapters:    []string{"lora", "lora_bias", "dora", "full", kernels.TokenRows},
+		Adapters:    []string{"lora", "lora_bias", "dora", "pissa", "full", kernels.TokenRows},
 		Precisions:  []string{"bf16", "fp16", "fp32"},
 		WeightTypes: []string{"auto", "float32", "bfloat16", "float16"},
 		Objectives:  []string{kernels.CrossEntropy}, Capabilities: []string{plugin.DoctorCapability},

@@ -136,7 +136,7 @@ func (d *dora) work(backward bool) (passes, products float64) {
 
 // whole is u = x·Wᵀ + h·Bᵀ, h being s·x·Aᵀ.
 func (d *dora) whole(c *call, u, x, h operand) {
-	d.n.combined(c, d.n.forth, u, x, d.n.weight(c).T(), h, d.n.parameter(d.n.op.Adapter.B).T(), false)
+	d.n.combined(c, d.n.forth, u, x, d.n.weight(c).T(), h, d.n.parameter(d.n.op.Adapter.B).T(), pair{}, false)
 }
 
 // scratch is a matrix of y's shape.
@@ -159,8 +159,8 @@ func (d *dora) forward(c *call, a *graph.Adapter, y, x operand) {
 		return
 	}
 	none, u := operand{}, d.scratch(c)
-	n.combined(c, n.forth, y, x, n.weight(c).T(), none, none, false)
-	n.combined(c, n.forth, u, dropped, n.weight(c).T(), none, none, false)
+	n.combined(c, n.forth, y, x, n.weight(c).T(), none, none, pair{}, false)
+	n.combined(c, n.forth, u, dropped, n.weight(c).T(), none, none, pair{}, false)
 	d.out.Add(c.q, c.rows, y.at, u.at, 0, -1)
 	n.e.multiply(c.q, u, h, n.parameter(a.B).T(), 1, true)
 	d.out.Add(c.q, c.rows, y.at, u.at, ratio, 0)
@@ -215,8 +215,8 @@ func (d *dora) backward(c *call, a *graph.Adapter, x, dy operand) {
 		return
 	}
 	dx, none := n.activations(c, c.dIn[0], e.act, n.in), operand{}
-	n.combined(c, n.back, dx, dy, n.weight(c), none, none, c.accumulate[0])
-	n.combined(c, n.back, dropped, more, n.weight(c), grad, n.parameter(a.A), false) // in the place of dropout(x)
+	n.combined(c, n.back, dx, dy, n.weight(c), none, none, pair{}, c.accumulate[0])
+	n.combined(c, n.back, dropped, more, n.weight(c), grad, n.parameter(a.A), pair{}, false) // in the place of dropout(x)
 	n.drop.Apply(c.q, c.rows, dx.at, dropped.at, c.batch.sample, c.batch.position, e.keyAt(n.key), a.Dropout, true)
 }
 

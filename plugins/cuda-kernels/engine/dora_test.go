@@ -11,9 +11,9 @@ import (
 	"github.com/honeml/hone/sdk/graph/interp"
 )
 
-// doraCase is a small model with magnitudes; with zeros, rows of some weights and their
+// adaptedCase is a small model with adapters; with zeros, rows of some weights and their
 // magnitudes are 0, and so are magnitudes of rows that are not.
-func doraCase(t testing.TB, l adapt.LoRA, hidden int, zeros bool) *graphtest.Case {
+func adaptedCase(t testing.TB, l adapt.LoRA, hidden int, zeros bool) *graphtest.Case {
 	t.Helper()
 	const vocabulary = 21
 	b := graph.New("Test")
@@ -24,7 +24,7 @@ func doraCase(t testing.TB, l adapt.LoRA, hidden int, zeros bool) *graphtest.Cas
 	b.Logits(b.Linear(x, "head", vocabulary, graph.RoleHead))
 	g, err := b.Graph()
 	if err == nil {
-		l.DoRA, l.Alpha = true, 8
+		l.Alpha = 8
 		g, err = adapt.Apply(g, l)
 	}
 	if err != nil {
@@ -72,7 +72,8 @@ func TestDoRA(t *testing.T) {
 			for _, hidden := range []int{16, 9} {
 				for precision, limit := range limits {
 					t.Run(fmt.Sprintf("%s, %d wide, zeros %v, %s", name, hidden, zeros, precision), func(t *testing.T) {
-						tryCase(t, gpu, doraCase(t, l, hidden, zeros), precision, limit)
+						l.DoRA = true
+						tryCase(t, gpu, adaptedCase(t, l, hidden, zeros), precision, limit)
 					})
 				}
 			}
@@ -108,7 +109,8 @@ func TestDoRAPlans(t *testing.T) {
 		"plain":   {adapt.LoRA{Rank: 8, Targets: []string{"auto", "head"}}, 2},
 		"dropout": {adapt.LoRA{Rank: 8, Dropout: 0.1, Targets: []string{"auto"}}, 0},
 	} {
-		e := bindToTrain(t, doraCase(t, test.lora, 16, false).Graph, Options{})
+		test.lora.DoRA = true
+		e := bindToTrain(t, adaptedCase(t, test.lora, 16, false).Graph, Options{})
 		kept := 0
 		for _, d := range e.doras {
 			if d.keepsOutput() {

@@ -24,6 +24,7 @@ type Engine struct {
 	act      device.Type // of activations
 	held     device.Type // of frozen matrices
 	matrices []bool      // by parameter: whether it is one
+	starts   []bool      // by parameter: whether an adapter began with it
 
 	set    device.Set
 	nodes  []node   // by index of the Graph's nodes
@@ -111,7 +112,7 @@ func Bind(req *kernels.BindRequest, o Options) (*Engine, error) {
 	if o.Rates == (Rates{}) {
 		o.Rates = usualRates
 	}
-	e := &Engine{g: req.Graph, settings: req.Settings, options: o, phases: req.Phases, matrices: matricesOf(req.Graph)}
+	e := &Engine{g: req.Graph, settings: req.Settings, options: o, phases: req.Phases, matrices: matricesOf(req.Graph), starts: startsOf(req.Graph)}
 	if err := e.check(); err != nil {
 		return nil, err
 	}
@@ -160,10 +161,6 @@ func (e *Engine) check() error {
 		if a := graph.AdapterOf(n.Op); a != nil && a.Magnitude != graph.NoParam && a.Rank > rows.MostDoRARank {
 			return fault.New(fault.Unsupported, "node %q: cuda-kernels runs adapters with DoRA up to a rank of %d, this one has %d", n.Name, rows.MostDoRARank, a.Rank).
 				WithHint("take a smaller rank, or leave dora out of the adapter block")
-		}
-		if a := graph.AdapterOf(n.Op); a != nil && a.Start != nil {
-			return fault.New(fault.Unsupported, "node %q: cuda-kernels does not train adapters with a start (PiSSA)", n.Name).
-				WithHint("leave init out of the adapter block, or choose another plugin with a block such as kernels \"cpu\" {}")
 		}
 	}
 	return nil

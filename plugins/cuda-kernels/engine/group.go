@@ -106,7 +106,7 @@ func (g *group) takes(n *linearNode, uses []int) bool {
 	if a == nil {
 		return len(g.members) > 0
 	}
-	return diff.Active(n.op, g.e.settings.Adapter) != nil && n.trained(a.A) && n.trained(a.B) && uses[a.A] == 1 &&
+	return diff.Active(n.op, g.e.settings.Adapter) != nil && a.Start == nil && n.trained(a.A) && n.trained(a.B) && uses[a.A] == 1 &&
 		a.Rank%rankStep == 0 && (g.rank == 0 || float32(a.Scaling()) == g.scale)
 }
 

@@ -54,9 +54,12 @@ func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, gpu *device
 		return err
 	}
 	if req.Adapter != "" {
-		if err := trained.Load(req.Adapter, e.g, store{e}); err != nil {
-			return err
-		}
+		err = trained.Load(req.Adapter, e.g, store{e})
+	} else {
+		err = e.beginStarts(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	return e.do(e.begin)
 }
@@ -140,7 +143,7 @@ func (e *Engine) target(p *graph.Param) (device.Pointer, device.Type) {
 	if p.Trainable || !e.matrices[p.ID] {
 		return e.vector(p.ID), device.Float32
 	}
-	return e.matrix(p.ID), e.held
+	return e.matrix(p.ID), e.matrixType(p.ID)
 }
 
 func (l *loader) load(p *graph.Param) error {

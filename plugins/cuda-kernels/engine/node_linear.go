@@ -23,6 +23,7 @@ type linearNode struct {
 	group  *group // that it belongs to in training, or nil
 	rankAt int    // where its adapter's part begins there
 
+	wide   *rows.Scale      // of W to float32, for the start of its adapter; nil: none
 	dora   *dora            // of the adapter's magnitudes; nil: none
 	own    *ownRows         // of the weight; nil: none
 	bias   *rows.Bias       // nil: neither the linear nor its adapter has one
@@ -65,6 +66,9 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 	}
 	if a != nil && a.Magnitude != graph.NoParam {
 		n.dora = newDoRA(n)
+	}
+	if a != nil && a.Start != nil {
+		n.wide = rows.NewScale(set, b.e.matrixType(o.Weight), device.Float32)
 	}
 	if o.Rows != nil {
 		n.own = newOwnRows(b, o.Rows, n.in, n.out)
@@ -115,13 +119,22 @@ func (n *linearNode) fallsBack(rowCount int) string {
 	return "its adapter's rank is no multiple of 8"
 }
 
-// combined is p·q + p2·q2, added to d where add; without a p2 it is p·q.
-func (n *linearNode) combined(c *call, kernel *gemm.Product, d, p, q, p2, q2 operand, add bool) {
+// combined is p·q + p2·q2, added to d where add; without a p2 it is p·q. What the adapter
+// began with is one more product.
+func (n *linearNode) combined(c *call, kernel *gemm.Product, d, p, q, p2, q2 operand, start pair, add bool) {
 	if kernel.Wins(d.rows, d.cols) {
-		kernel.Multiply(c.q, d.rows, d.cols, gemm.Operands{
+		o := gemm.Operands{
 			Terms: []gemm.Term{{P: p.at, Q: q.at, K: p.cols}}, Small: gemm.Term{P: p2.at, Q: q2.at, K: p2.cols, Stride: p2.stride}, D: d.at, Add: add,
-		})
+		}
+		if start.left.at != 0 {
+			o.Terms = append(o.Terms, gemm.Term{P: start.left.at, Q: start.right.at, K: start.left.cols})
+		}
+		kernel.Multiply(c.q, d.rows, d.cols, o)
 		return
+	}
+	if start.left.at != 0 {
+		n.e.multiply(c.q, d, start.left, start.right, 1, add)
+		add = true
 	}
 	if p2.at != 0 { // first, so that the large product adds to it: what that reads passes beside its arithmetic
 		n.e.multiply(c.q, d, p2, q2, 1, add)
@@ -142,6 +155,9 @@ func (n *linearNode) scratchBytes(rowCount int) int64 {
 	}
 	if a := n.op.Adapter; a != nil {
 		total += 2 * need(int64(rowCount)*int64(a.Rank)*size)
+		if a.Start != nil {
+			total += need(int64(rowCount) * int64(a.Rank) * size)
+		}
 		if n.drop != nil {
 			total += need(int64(rowCount) * int64(n.in) * size)
 		}
@@ -227,12 +243,15 @@ func (n *linearNode) forward(c *call) {
 		e.clock.lap(familyAdapter)
 	}
 	if own := n.ownOn(c); own == nil {
-		n.combined(c, n.forth, y, x, n.weight(c).T(), h, b.T(), false)
+		n.combined(c, n.forth, y, x, n.weight(c).T(), h, b.T(), n.startForward(c, a, x), false)
 	} else {
-		n.combined(c, n.forth, y, x, n.weight(c).T(), operand{}, operand{}, false)
+		n.combined(c, n.forth, y, x, n.weight(c).T(), operand{}, operand{}, pair{}, false)
 		own.forward(c, y, x)
 		if a != nil { // its update is of all rows
 			e.multiply(c.q, y, h, b.T(), 1, true)
+		}
+		if s := n.startForward(c, a, x); s.left.at != 0 {
+			e.multiply(c.q, y, s.left, s.right, 1, true)
 		}
 	}
 	n.addBias(c, y)
@@ -332,9 +351,13 @@ func (n *linearNode) backward(c *call) {
 func (n *linearNode) aloneBackward(c *call, x, dy operand) {
 	adds := c.accumulate[0]
 	var d, down operand
+	var start pair
 	if a := diff.Active(n.op, c.adapter); a != nil {
 		d, adds = n.adapter(c, a, x, dy)
 		down = n.parameter(a.A)
+		if c.dIn[0] != 0 {
+			start = n.startBackward(c, a, dy)
+		}
 		n.e.clock.lap(familyAdapter + familyBackward)
 	}
 	own := n.ownOn(c)
@@ -344,7 +367,7 @@ func (n *linearNode) aloneBackward(c *call, x, dy operand) {
 	}
 	dx := n.activations(c, c.dIn[0], n.e.act, n.in)
 	if dx.at != 0 {
-		n.combined(c, n.back, dx, dy, n.weight(c), d, down, adds)
+		n.combined(c, n.back, dx, dy, n.weight(c), d, down, start, adds)
 	}
 	if own != nil {
 		own.backward(c, columns, x, dx)

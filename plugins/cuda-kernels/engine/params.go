@@ -20,6 +20,9 @@ func matricesOf(g *graph.Graph) []bool {
 		}
 		if a := graph.AdapterOf(n.Op); a != nil {
 			out[a.A], out[a.B] = true, true
+			if a.Start != nil {
+				out[a.Start.A], out[a.Start.B] = true, true
+			}
 		}
 		if r := graph.RowsOf(n.Op); r != nil {
 			out[r.Values] = true
@@ -72,7 +75,7 @@ func (e *Engine) layOutParameters(a *arena) parameters {
 			}
 			p.elements = (p.elements + flatAlignment - 1) / flatAlignment * flatAlignment
 		case e.matrices[param.ID]:
-			p.frozen[param.ID] = a.take("weights", n*e.held.Size())
+			p.frozen[param.ID] = a.take("weights", n*e.matrixType(param.ID).Size())
 		default:
 			p.frozen[param.ID] = a.take("weights", n*4)
 		}
@@ -110,7 +113,7 @@ func (e *Engine) vector(id graph.ParamID) device.Pointer {
 
 // matrixType is the type in which a matrix is held.
 func (e *Engine) matrixType(id graph.ParamID) device.Type {
-	if e.g.Params[id].Trainable {
+	if e.g.Params[id].Trainable || e.starts[id] {
 		return e.act
 	}
 	return e.held

@@ -187,32 +187,22 @@ func TestPreviousTokens(t *testing.T) {
 	}
 }
 
-// TestNoSuchAdapters: adapters with magnitudes of a larger rank than there are kernels for,
-// and with starts, are refused before anything is laid out, in words.
-func TestNoSuchAdapters(t *testing.T) {
+// TestMostDoRARank: an adapter with magnitudes and a larger rank than there are kernels for
+// is refused before anything is laid out, in words.
+func TestMostDoRARank(t *testing.T) {
 	b := graph.New("Small")
 	b.Logits(b.Linear(b.Embed("embed.weight", 16, 8), "head", 16, graph.RoleHead))
 	g, err := b.Graph()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct {
-		lora       adapt.LoRA
-		want, hint string
-	}{
-		{adapt.LoRA{Rank: 2000, DoRA: true}, `node "head": cuda-kernels runs adapters with DoRA up to a rank of 1280, this one has 2000`, "leave dora out"},
-		{adapt.LoRA{Rank: 2, Init: adapt.InitPiSSA}, `node "head": cuda-kernels does not train adapters with a start (PiSSA)`, "leave init out"},
-	} {
-		l := test.lora
-		l.Alpha, l.Targets = 4, []string{"head"}
-		marked, err := adapt.Apply(g, l)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = planOf(t, marked, Options{})
-		var f *fault.Error
-		if !errors.As(err, &f) || f.Code != fault.Unsupported || f.Error() != test.want || !strings.Contains(f.Hint, test.hint) {
-			t.Errorf("%v, want %s", err, test.want)
-		}
+	if g, err = adapt.Apply(g, adapt.LoRA{Rank: 2000, Alpha: 4, DoRA: true, Targets: []string{"head"}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = planOf(t, g, Options{})
+	var f *fault.Error
+	const want = `node "head": cuda-kernels runs adapters with DoRA up to a rank of 1280, this one has 2000`
+	if !errors.As(err, &f) || f.Code != fault.Unsupported || f.Error() != want || !strings.Contains(f.Hint, "dora") {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/honeml/hone/sdk/kernels/trained"
 )
 
-// store is the engine's flat buffers as package trained sees them.
+// store is what the engine trains, and the starts of adapters, as package trained sees
+// them.
 type store struct{ e *Engine }
 
 func (s store) at(p *graph.Param, kind trained.Kind, at int) device.Pointer {
@@ -22,15 +23,34 @@ func (s store) at(p *graph.Param, kind trained.Kind, at int) device.Pointer {
 }
 
 func (s store) Read(p *graph.Param, kind trained.Kind, at int, dst []float32) error {
-	return s.e.read(s.at(p, kind, at), dst)
+	if p.Trainable {
+		return s.e.read(s.at(p, kind, at), dst)
+	}
+	from, t := s.e.target(p)
+	data := make([]byte, int64(len(dst))*t.Size())
+	err := s.e.do(func() error {
+		s.e.q.Download(data, from.Offset(int64(at)*t.Size()))
+		return nil
+	})
+	copy(dst, t.Decode(data))
+	return err
 }
 
 func (s store) Write(p *graph.Param, kind trained.Kind, at int, src []float32) error {
-	data := make([]byte, 4*len(src))
-	device.Float32.Encode(data, src)
-	return s.e.do(func() error {
-		s.e.q.At("parameter " + p.Name)
-		s.e.q.Upload(s.at(p, kind, at), data)
+	if p.Trainable {
+		return s.e.write(p, s.at(p, kind, at), device.Float32, src)
+	}
+	to, t := s.e.target(p)
+	return s.e.write(p, to.Offset(int64(at)*t.Size()), t, src)
+}
+
+// write puts numbers of a parameter where it is held, in the type there.
+func (e *Engine) write(p *graph.Param, to device.Pointer, t device.Type, src []float32) error {
+	data := make([]byte, int64(len(src))*t.Size())
+	t.Encode(data, src)
+	return e.do(func() error {
+		e.q.At("parameter " + p.Name)
+		e.q.Upload(to, data)
 		return nil
 	})
 }

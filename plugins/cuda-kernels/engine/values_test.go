@@ -5,16 +5,13 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/graphtest"
 	"github.com/honeml/hone/sdk/graph/interp"
-	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/kernels/trained"
-	"github.com/honeml/hone/sdk/plugintest"
 )
 
 // openGPU gives a test the first GPU, or skips it.
@@ -46,36 +43,12 @@ func narrow(x []float64) []float32 {
 // bindCase binds and loads a random case.
 func bindCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string) *Engine {
 	t.Helper()
-	e, err := Bind(&kernels.BindRequest{
-		Graph: c.Graph,
-		Settings: kernels.Settings{
-			Adapter: c.Adapter, Seed: c.Seed, Precision: precision, MaxLength: 16,
-			Optimizer: kernels.Optimizer{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8},
-		},
-		Phases: kernels.Phases{Train: true, Score: true},
-	}, Options{Recompute: RecomputeNone})
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "model.safetensors")
-	if err := plugintest.WriteCheckpoint(path, c.Graph, c.Values); err != nil {
-		t.Fatal(err)
-	}
-	if err := e.Load(t.Context(), &kernels.LoadRequest{Checkpoint: []string{path}}, gpu, nil); err != nil {
-		t.Fatal(err)
-	}
+	e := loadCase(t, gpu, c, precision)
 	for _, p := range c.Graph.Params {
-		switch {
-		case p.Source != nil:
-		case p.Trainable:
-			err = store{e}.Write(p, trained.Value, 0, narrow(c.Values[p.ID]))
-		default:
-			at, kind := e.target(p)
-			data := make([]byte, int64(p.Elements())*kind.Size())
-			kind.Encode(data, narrow(c.Values[p.ID]))
-			err = e.do(func() error { e.q.Upload(at, data); return nil })
+		if p.Source != nil {
+			continue
 		}
-		if err != nil {
+		if err := (store{e}).Write(p, trained.Value, 0, narrow(c.Values[p.ID])); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -30,15 +30,22 @@ const (
 	rounding = 1e-8
 )
 
+// Vectors is how many vectors a matrix [rows, columns] is multiplied by at a time to find
+// so many of its singular values.
+func Vectors(rows, columns, rank int) int {
+	n := min(rows, columns)
+	if n <= small {
+		return n
+	}
+	rank = min(rank, n)
+	return min(n, rank+min(rank, 32)+16)
+}
+
 // Decompose finds the rank largest singular values of m and their vectors; fewer where m
 // has fewer rows or columns. Beyond the rank of m both are zero.
 func Decompose(m Matrix, rank int) Parts {
 	rows, columns := m.Shape()
-	rank = min(rank, rows, columns)
-	n := min(rows, columns)
-	if n > small {
-		n = min(n, rank+min(rank, 32)+16)
-	}
+	rank, n := min(rank, rows, columns), Vectors(rows, columns, rank)
 	left, right := make([]float32, n*rows), make([]float32, n*columns)
 	random := rand.New(rand.NewPCG(2024, 0))
 	for i := range right {
