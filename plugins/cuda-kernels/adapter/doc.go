@@ -1,7 +1,8 @@
-// Package adapter is what a LoRA adapter's backward pass takes from the gradient of a
-// linear's output, in one pass over it: the gradient of B, and what goes on to A. As two
-// thin matrix products they read it twice.
+// Package adapter is what LoRA adapters take from the matrices that linears read and
+// write, in one pass over each: from x what goes on to B, and the gradient of A, for all
+// adapters on x together ([Input]); from dy the gradient of B, and what goes on to A
+// ([Backward]). As thin matrix products they read these once for each.
 //
-// It is not for the products that read x (package cublaslt has these), nor for those
-// whose result is as wide as x or y, which are parts of the large ones (package gemm).
+// It is not for the products whose result is as wide as x or y, which are parts of the
+// large ones (package gemm).
 package adapter
