@@ -13,7 +13,7 @@
 //
 // Before it stand hone.cuh, BF16, ptx.cuh and shares.cuh; Defined are TYPE, WIDTH, RANK,
 // and BLOCKS, which a multiprocessor has at a time, and the stages of both kernels.
-#line 18 "input.cu"
+#line 17 "input.cu"
 
 typedef TYPE T;
 
