@@ -9,7 +9,7 @@
 //
 // Roofline: attention_keys 4·(KEY_WIDTH + VALUE_WIDTH), attention_queries
 // 4·KEY_WIDTH + 2·VALUE_WIDTH FLOPs for each head and pair that is seen.
-#line 14 "backward.cu"
+#line 13 "backward.cu"
 
 // A block of attention_keys is KEYS keys of one key and value head: a warp has 16
 // of them, or where SPLIT is 2 half of their columns. Over the rows and query

@@ -14,7 +14,7 @@
 // Roofline: 2·(KEY_WIDTH + VALUE_WIDTH) FLOPs for each head and pair of a query and
 // a key that it sees: bound by tensor cores from some 200 keys a query on. Bytes:
 // q and y once, k and v once for each tile of queries, out of L2.
-#line 19 "forward.cu"
+#line 18 "forward.cu"
 
 #define WARPS (QUERIES / (16 * QUERY_TILES))
 #define THREADS (32 * WARPS)

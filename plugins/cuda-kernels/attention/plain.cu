@@ -8,7 +8,7 @@
 //
 // Roofline: bound by float32 FMAs; 4·4 of them for 8 numbers read from shared
 // memory.
-#line 13 "plain.cu"
+#line 12 "plain.cu"
 
 #define SIDE 64
 #define SLICE 16

@@ -10,7 +10,7 @@
 // Moves 12 bytes a slot and 8·EXPERTS a share; three launches, none of which depends on
 // the counts.
 #include "hone.cuh"
-#line 15 "group.cu"
+#line 14 "group.cu"
 
 // group_count: counts[share, e] are the slots of a share that are expert e's.
 extern "C" __global__ void __launch_bounds__(256) group_count(int *counts, const int *indices, int slots) {

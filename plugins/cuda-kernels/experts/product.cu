@@ -16,7 +16,7 @@
 //
 // Roofline: 2·WIDTH·(DEPTH + DEPTH2) FLOPs a slot; each expert's matrices are read once
 // for each BM of its slots, from the second time on mostly out of the L2 cache.
-#line 21 "product.cu"
+#line 20 "product.cu"
 
 #define MT (BM / 16 / WARPS_M)
 #define NT (BN / 8 / WARPS_N)

@@ -10,7 +10,7 @@
 // to tile. One thread of each block fetches [128, 64] of p for its own and half of q's
 // [256, 64] for both blocks; its two other warpgroups have 64 rows each, and store a tile
 // while the next one's numbers arrive.
-#line 16 "product.cu"
+#line 14 "product.cu"
 
 enum {
     ROWS = 128, COLUMNS = 256, DEPTH = 64, // a block's tile, and a step along K
