@@ -7,8 +7,8 @@ import (
 	"github.com/honeml/hone/plugins/cuda-kernels/rows"
 )
 
-//go:embed shares.cuh
-var sharesText string
+//go:embed passes.cuh
+var passesText string
 
 //go:embed backward.cu
 var backwardText string
@@ -73,7 +73,7 @@ type Backward struct {
 // New asks a set for the kernels.
 func New(set *device.Set, s Spec) *Backward {
 	source := device.Source{
-		Name: "backward.cu", Text: device.Include + device.PTX + sharesText + backwardText,
+		Name: "backward.cu", Text: device.Include + device.PTX + passesText + backwardText,
 		Defines: []string{
 			rows.DefineType("TYPE", s.Type), rows.DefineFlag("BF16", s.Type == device.BFloat16),
 			rows.Define("WIDTH", s.Width), rows.Define("RANK", s.Rank), rows.Define("STAGES", s.stages(s.blocks())), rows.Define("BLOCKS", s.blocks()),

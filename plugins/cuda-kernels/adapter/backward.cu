@@ -10,7 +10,7 @@
 // for the shares of d. Bound by memory: on an H200, whose copies reach 4.6 TB/s, with a RANK
 // of 16 and 8,192 rows 1.8 TB/s of 4096 columns, 2.4 of 8192, 2.7 of 14336.
 //
-// Before it stand hone.cuh, BF16, ptx.cuh and shares.cuh; Defined are TYPE, WIDTH, RANK,
+// Before it stand hone.cuh, BF16, ptx.cuh and passes.cuh; Defined are TYPE, WIDTH, RANK,
 // STAGES and BLOCKS, which a multiprocessor has at a time.
 #line 16 "backward.cu"
 
@@ -23,19 +23,10 @@ enum {
     EIGHTS = RANK / 8, PAIRS = (EIGHTS + 1) / 2, // of ranks
 };
 
-// fetch starts the copies of a tile of dy and of h; what is beyond their edges is 0.
+// fetch starts the copies of a tile of dy and of h.
 __device__ __forceinline__ void fetch(u32 stage, const T *dy, const T *h, int hStride, int row, int column, int rows) {
-#pragma unroll
-    for (int i = 0; i < ROWS * COLUMNS / 8 / (32 * WARPS); i++) {
-        int at = i * 32 * WARPS + threadIdx.x, r = at / (COLUMNS / 8), c = at % (COLUMNS / 8) * 8;
-        bool there = row + r < rows && column + c < WIDTH;
-        copy16(stage + (r * LINE + c) * 2, there ? dy + i64(row + r) * WIDTH + column + c : dy, there ? 16 : 0);
-    }
-    for (int at = threadIdx.x; at < ROWS * EIGHTS; at += 32 * WARPS) {
-        int r = at / EIGHTS, c = at % EIGHTS * 8;
-        bool there = row + r < rows;
-        copy16(stage + TILE_BYTES + (r * SHORT + c) * 2, there ? h + i64(row + r) * hStride + c : h, there ? 16 : 0);
-    }
+    fetch_tile<ROWS, COLUMNS, LINE, 32 * WARPS>(stage, dy, WIDTH, row, column, rows, WIDTH);
+    fetch_tile<ROWS, RANK, SHORT, 32 * WARPS>(stage + TILE_BYTES, h, hStride, row, 0, rows, RANK);
 }
 
 // share: block (x, y) has columns 512·x on, and rows from y·span on. Rows of h lie hStride

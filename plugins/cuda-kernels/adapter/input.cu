@@ -11,7 +11,7 @@
 // reach 4.6 TB/s, 8,192 rows: with a WIDTH of 4096 and a RANK of 48 2.1 TB/s, both ways;
 // with 14336 and 16 3.2 and 3.1, launches of both kernels included.
 //
-// Before it stand hone.cuh, BF16, ptx.cuh and shares.cuh; Defined are TYPE, WIDTH, RANK,
+// Before it stand hone.cuh, BF16, ptx.cuh and passes.cuh; Defined are TYPE, WIDTH, RANK,
 // and BLOCKS, which a multiprocessor has at a time, and the stages of both kernels.
 #line 17 "input.cu"
 
@@ -29,21 +29,10 @@ enum {
     TILE_BYTES = ROWS * LINE * 2, GRADIENT_BYTES = TILE_BYTES + ROWS * SHORT * 2,
 };
 
-// fetch_down starts the copies of a tile of x and of a; what is beyond their edges is 0.
+// fetch_down starts the copies of a tile of x and of a.
 __device__ __forceinline__ void fetch_down(u32 stage, const T *x, const T *a, int row, int column, int rows) {
-#pragma unroll
-    for (int i = 0; i < HIGH * DEPTH / 8 / (32 * DOWN_WARPS); i++) {
-        int at = i * 32 * DOWN_WARPS + threadIdx.x, r = at / (DEPTH / 8), c = at % (DEPTH / 8) * 8;
-        bool there = row + r < rows && column + c < WIDTH;
-        copy16(stage + (r * DEEP + c) * 2, there ? x + i64(row + r) * WIDTH + column + c : x, there ? 16 : 0);
-    }
-#pragma unroll
-    for (int i = 0; i < (RANK * DEPTH / 8 + 32 * DOWN_WARPS - 1) / (32 * DOWN_WARPS); i++) {
-        int at = i * 32 * DOWN_WARPS + threadIdx.x, r = at / (DEPTH / 8), c = at % (DEPTH / 8) * 8;
-        if (r >= RANK) break;
-        bool there = column + c < WIDTH;
-        copy16(stage + X_BYTES + (r * DEEP + c) * 2, there ? a + i64(r) * WIDTH + column + c : a, there ? 16 : 0);
-    }
+    fetch_tile<HIGH, DEPTH, DEEP, 32 * DOWN_WARPS>(stage, x, WIDTH, row, column, rows, WIDTH);
+    fetch_tile<RANK, DEPTH, DEEP, 32 * DOWN_WARPS>(stage + X_BYTES, a, WIDTH, 0, column, RANK, WIDTH);
 }
 
 // down: block (x, y) has rows 128·x on, and columns from y·span on. shares is
@@ -102,19 +91,10 @@ finish_down(const float *shares, T *h, float scale, int rows, int count) {
     if (i < all) store_total(h + i, scale, shares, i, all, count);
 }
 
-// fetch starts the copies of a tile of x and of d; what is beyond their edges is 0.
+// fetch starts the copies of a tile of x and of d.
 __device__ __forceinline__ void fetch(u32 stage, const T *x, const T *d, int row, int column, int rows) {
-#pragma unroll
-    for (int i = 0; i < ROWS * COLUMNS / 8 / (32 * WARPS); i++) {
-        int at = i * 32 * WARPS + threadIdx.x, r = at / (COLUMNS / 8), c = at % (COLUMNS / 8) * 8;
-        bool there = row + r < rows && column + c < WIDTH;
-        copy16(stage + (r * LINE + c) * 2, there ? x + i64(row + r) * WIDTH + column + c : x, there ? 16 : 0);
-    }
-    for (int at = threadIdx.x; at < ROWS * EIGHTS; at += 32 * WARPS) {
-        int r = at / EIGHTS, c = at % EIGHTS * 8;
-        bool there = row + r < rows;
-        copy16(stage + TILE_BYTES + (r * SHORT + c) * 2, there ? d + i64(row + r) * RANK + c : d, there ? 16 : 0);
-    }
+    fetch_tile<ROWS, COLUMNS, LINE, 32 * WARPS>(stage, x, WIDTH, row, column, rows, WIDTH);
+    fetch_tile<ROWS, RANK, SHORT, 32 * WARPS>(stage + TILE_BYTES, d, RANK, row, 0, rows, RANK);
 }
 
 // gradient: block (x, y) has columns 128·x on, and rows from y·span on. shares is

@@ -78,7 +78,7 @@ type Input struct {
 func NewInput(set *device.Set, s InputSpec) *Input {
 	blocks := s.blocks()
 	source := device.Source{
-		Name: "input.cu", Text: device.Include + device.PTX + sharesText + inputText,
+		Name: "input.cu", Text: device.Include + device.PTX + passesText + inputText,
 		Defines: []string{
 			rows.DefineType("TYPE", s.Type), rows.DefineFlag("BF16", s.Type == device.BFloat16),
 			rows.Define("WIDTH", s.Width), rows.Define("RANK", s.Rank), rows.Define("BLOCKS", blocks),
