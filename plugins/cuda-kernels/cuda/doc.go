@@ -27,7 +27,8 @@
 // and wraps a fault: fault.OutOfMemory, fault.DeviceLost for the errors after which
 // a context answers nothing else (an illegal address, an ECC error), fault.Unsupported
 // for a driver or device that cannot do what was asked. After fault.DeviceLost the
-// Thread answers every call with that same error: only a new process can go on.
+// Thread answers every call with that same error: only a new process can go on. Work that
+// does not end is such an error too, after [Patience] or what a call says: [ErrHung].
 //
 // It is not for deciding where things lie in memory, nor for what kernels compute. It
 // allocates no managed memory, and knows nothing of several devices talking to each

@@ -2,9 +2,11 @@ package cuda
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/honeml/hone/sdk/fault"
@@ -20,7 +22,18 @@ type Thread struct {
 	ended  chan struct{} // closed when the goroutine is gone
 	once   sync.Once
 	err    error // of closing; read after ended
+
+	hangs sync.Once
+	hung  chan struct{} // closed once a task took longer than anyone waits
+	lost  error         // what is answered from then on; read after hung
 }
+
+// ErrHung is what is wrapped where a device does not end its work.
+var ErrHung = errors.New("the GPU does not answer")
+
+// Patience is how long work may take that nobody expects to take long: a kernel that never
+// ends is the device's end too.
+const Patience = 10 * time.Minute
 
 // A task is one call of Do.
 type task struct {
@@ -54,7 +67,7 @@ func (d *Driver) NewThread(device Device, options ...ThreadOption) (*Thread, err
 	for _, option := range options {
 		option(&o)
 	}
-	t := &Thread{device: device, work: make(chan *task), stop: make(chan struct{}), ended: make(chan struct{})}
+	t := &Thread{device: device, work: make(chan *task), stop: make(chan struct{}), ended: make(chan struct{}), hung: make(chan struct{})}
 	started := make(chan error)
 	go t.loop(newContext(d, device, o), started)
 	if err := <-started; err != nil {
@@ -67,35 +80,37 @@ func (d *Driver) NewThread(device Device, options ...ThreadOption) (*Thread, err
 func (t *Thread) Device() Device { return t.device }
 
 // Do runs f on the thread and returns its error. ctx ends the wait for earlier work;
-// once f runs, Do waits for its end. f must not keep c, nor call Do of this Thread,
-// which would wait for itself.
+// once f runs, Do waits for its end, for as long as [Patience]. f must not keep c, nor
+// call Do of this Thread, which would wait for itself.
 //
 // A panic in f comes back as a [*PanicError]. After an error that is
-// fault.DeviceLost, f does not run: Do answers that error.
+// fault.DeviceLost, f does not run: Do answers that error. That f has not ended in time is
+// such an error; f may then still run.
 func (t *Thread) Do(ctx context.Context, f func(c *Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	done, err := t.do(ctx.Done(), f)
+	done, err := t.do(ctx.Done(), Patience, f)
 	if !done {
 		return ctx.Err()
 	}
 	return err
 }
 
-// DoAlways is Do for work that nothing calls off.
-func (t *Thread) DoAlways(f func(c *Context) error) error {
-	_, err := t.do(nil, f)
+// DoAlways is Do for work that nothing calls off, and that may take so long.
+func (t *Thread) DoAlways(patience time.Duration, f func(c *Context) error) error {
+	_, err := t.do(nil, patience, f)
 	return err
 }
 
 // do runs f; it reports false where stop was closed before.
-func (t *Thread) do(stop <-chan struct{}, f func(c *Context) error) (done bool, err error) {
+func (t *Thread) do(stop <-chan struct{}, patience time.Duration, f func(c *Context) error) (done bool, err error) {
 	work := &task{f: f, done: make(chan struct{})}
 	select {
 	case t.work <- work:
-		<-work.done
-		return true, work.err
+		return true, t.wait(work, patience)
+	case <-t.hung:
+		return true, t.lost
 	case <-t.ended:
 		return true, fault.New(fault.OutOfOrder, "the thread of %s is closed", t.device)
 	case <-stop:
@@ -103,13 +118,34 @@ func (t *Thread) do(stop <-chan struct{}, f func(c *Context) error) (done bool, 
 	}
 }
 
-// Close waits for what runs and gives the context back. With a device's last Thread
+// wait waits for the end of a task, but not for ever.
+func (t *Thread) wait(work *task, patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-work.done:
+		return work.err
+	case <-timer.C:
+		t.hangs.Do(func() {
+			t.lost = fault.New(fault.DeviceLost, "%w: %s has not ended its work within %s", ErrHung, t.device, patience).
+				WithHint("a kernel that never ends is a mistake of cuda-kernels: please report it, with what is said of the last launch when CUDA_LAUNCH_BLOCKING=1 is in the environment")
+			close(t.hung)
+		})
+		return t.lost
+	}
+}
+
+// Close waits for what runs, unless that hangs, and gives the context back. With a device's last Thread
 // all that its context holds goes: memory, pinned memory, modules. Close may be
 // called again, and answers the same.
 func (t *Thread) Close() error {
 	t.once.Do(func() { close(t.stop) })
-	<-t.ended
-	return t.err
+	select {
+	case <-t.ended:
+		return t.err
+	case <-t.hung: // nothing that is asked of it is sure to return
+		return nil
+	}
 }
 
 // loop is the goroutine.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
 	"github.com/honeml/hone/sdk/fault"
@@ -113,6 +114,33 @@ func TestDoRunsOnOneThreadOneAtATime(t *testing.T) {
 	group.Wait()
 	if count != 20 {
 		t.Errorf("%d ran", count)
+	}
+}
+
+// TestHang: work that does not end is given up, and so is all that follows; closing does
+// not wait for it.
+func TestHang(t *testing.T) {
+	driver := open(t, newFake(t))
+	devices, err := driver.Devices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	thread, err := driver.NewThread(devices[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := make(chan struct{})
+	defer close(ends)
+	err = thread.DoAlways(10*time.Millisecond, func(*cuda.Context) error { <-ends; return nil })
+	if !errors.Is(err, cuda.ErrHung) || !errors.Is(err, fault.DeviceLost) || !strings.Contains(err.Error(), "has not ended its work within 10ms") {
+		t.Errorf("got %v", err)
+	}
+	again := thread.Do(context.Background(), func(*cuda.Context) error { t.Error("it ran"); return nil })
+	if !errors.Is(again, cuda.ErrHung) {
+		t.Errorf("then %v", again)
+	}
+	if err := thread.Close(); err != nil {
+		t.Errorf("closing: %v", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
 	"github.com/honeml/hone/plugins/cuda-kernels/dl"
@@ -115,9 +116,13 @@ func (g *GPU) Library(spec dl.Spec) (*dl.Library, error) { return g.finder.Open(
 // Arch is the architecture that kernels are compiled for: "sm_90a".
 func (g *GPU) Arch() string { return g.arch }
 
-// Do runs f where calls may touch the device.
-func (g *GPU) Do(f func() error) error {
-	return g.thread.DoAlways(func(c *cuda.Context) error {
+// Do runs f where calls may touch the device. One that has not ended after
+// [cuda.Patience] is lost, with the device.
+func (g *GPU) Do(f func() error) error { return g.DoFor(cuda.Patience, f) }
+
+// DoFor is Do for what may take so long.
+func (g *GPU) DoFor(patience time.Duration, f func() error) error {
+	return g.thread.DoAlways(patience, func(c *cuda.Context) error {
 		g.context = c
 		return f()
 	})

@@ -3,6 +3,7 @@ package device
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/cubin"
 	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
@@ -37,8 +38,11 @@ type Queue struct {
 	stream *cuda.Stream
 	buffer []byte   // the arguments of a launch
 	each   [][]byte // single ones of them
-	where  string
 	err    error
+
+	doing  sync.Mutex // of the two that follow: who waits in vain asks for them
+	where  string
+	latest string // kernel that was launched
 
 	anywhere bool // each call goes to the GPU's thread by itself
 }
@@ -70,7 +74,18 @@ func (q *Queue) do(f func() error) {
 }
 
 // At says what the launches that follow are for: the name of a node, for errors.
-func (q *Queue) At(where string) { q.where = where }
+func (q *Queue) At(where string) {
+	q.doing.Lock()
+	defer q.doing.Unlock()
+	q.where = where
+}
+
+// Latest says what was launched last. It may be called while another call waits.
+func (q *Queue) Latest() string {
+	q.doing.Lock()
+	defer q.doing.Unlock()
+	return fmt.Sprintf("%s: kernel %s", q.where, q.latest)
+}
 
 // Launch runs a kernel. The arguments are Pointer, int32, uint32, int64, uint64,
 // float32, TensorMap, []int32 or []TensorMap, one for each of the kernel's parameters; a grid
@@ -83,6 +98,9 @@ func (q *Queue) Launch(k *Kernel, grid Grid, args ...any) {
 		q.fail(k.Name, fmt.Errorf("it was not compiled"))
 		return
 	}
+	q.doing.Lock()
+	q.latest = k.Name
+	q.doing.Unlock()
 	var err error
 	if q.buffer, err = pack(q.buffer, k.parameters, args); err != nil {
 		q.fail(k.Name, err)

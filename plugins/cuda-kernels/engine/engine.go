@@ -2,7 +2,10 @@ package engine
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
+	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/loss"
 	"github.com/honeml/hone/plugins/cuda-kernels/optimizer"
@@ -200,14 +203,27 @@ func (e *Engine) loaded() error {
 }
 
 // do runs f on the GPU's thread and answers what f or the queue came to.
-func (e *Engine) do(f func() error) error {
-	return e.gpu.Do(func() error {
+func (e *Engine) do(f func() error) error { return e.doFor(cuda.Patience, f) }
+
+// patience is how long so many tokens of training may take, the step before them included:
+// many times what is reckoned.
+func (e *Engine) patience(tokens int64) time.Duration {
+	return cuda.Patience + time.Duration(40*e.layout.seconds*float64(tokens)*float64(time.Second))
+}
+
+// doFor is do for what may take so long.
+func (e *Engine) doFor(patience time.Duration, f func() error) error {
+	err := e.gpu.DoFor(patience, func() error {
 		err := f()
 		if failed := e.q.Err(); failed != nil {
 			return failed
 		}
 		return err
 	})
+	if errors.Is(err, cuda.ErrHung) && e.q != nil {
+		return fmt.Errorf("%w (launched last: %s)", err, e.q.Latest())
+	}
+	return err
 }
 
 // Close gives the memory back that Load took. The GPU stays open.

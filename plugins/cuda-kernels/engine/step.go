@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
@@ -31,7 +32,7 @@ func (e *Engine) enqueue(ctx context.Context, s *kernels.Step) (*pendingStep, er
 		return nil, err
 	}
 	p := &pendingStep{result: r, copy: e.results.next(), microBatches: len(s.Batches)}
-	err = e.do(func() error {
+	err = e.doFor(e.patience(r.Tokens), func() error {
 		q := e.q
 		q.At("the step's begin")
 		p.copy.begun = q.Record(p.copy.begun)
@@ -150,7 +151,7 @@ func (e *Engine) finish(p *pendingStep) (*kernels.StepResult, error) {
 	r := p.result
 	var shares map[string]float64
 	var taken int64
-	err := e.do(func() error {
+	err := e.doFor(e.patience(r.Tokens), func() error {
 		if err := p.copy.ended.Synchronize(); err != nil {
 			return err
 		}
@@ -165,7 +166,7 @@ func (e *Engine) finish(p *pendingStep) (*kernels.StepResult, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("step %d: %w", r.Number, err)
 	}
 	state, err := optimizer.DecodeState(p.copy.memory.Bytes()[:optimizer.StateBytes])
 	if err != nil {
