@@ -12,6 +12,7 @@ import (
 	"github.com/honeml/hone/host/metrics"
 	"github.com/honeml/hone/host/rundir"
 	"github.com/honeml/hone/host/ui"
+	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/kernels"
 	"github.com/honeml/hone/sdk/kernels/principal"
 	"github.com/honeml/hone/sdk/logger"
@@ -136,7 +137,7 @@ func (t *Trainer) Run(ctx context.Context) error {
 			return err
 		}
 		reached, err := t.attempt(ctx, from)
-		if err == nil || t.Died == nil || !t.Died(err) || ctx.Err() != nil {
+		if err == nil || !t.gone(err) || ctx.Err() != nil {
 			return err
 		}
 		deaths++
@@ -149,6 +150,12 @@ func (t *Trainer) Run(ctx context.Context) error {
 		t.Journal.NextAttempt()
 		t.emit(ui.Event{Kind: ui.Warning, Message: fmt.Sprintf("%v; starting it again", err)})
 	}
+}
+
+// gone reports whether an error means that the plugin's process ended, or that its device
+// is lost and only a new process can go on.
+func (t *Trainer) gone(err error) bool {
+	return errors.Is(err, fault.DeviceLost) || t.Died != nil && t.Died(err)
 }
 
 // lastCheckpoint is the newest checkpoint, nil if there is none, and notes the

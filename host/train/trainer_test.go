@@ -12,6 +12,7 @@ import (
 
 	"github.com/honeml/hone/host/rundir"
 	"github.com/honeml/hone/host/ui"
+	"github.com/honeml/hone/sdk/fault"
 	"github.com/honeml/hone/sdk/logger"
 )
 
@@ -77,8 +78,8 @@ func TestStopAndGoOn(t *testing.T) {
 	}
 }
 
-// TestDeath: a plugin that dies is started again, and nothing shows in the records;
-// one that always dies at the same place ends the run.
+// TestDeath: a plugin that dies, or whose device is lost, is started again, and nothing
+// shows in the records; one that always dies at the same place ends the run.
 func TestDeath(t *testing.T) {
 	want := undisturbed(t)
 	for step := int64(1); step <= 12; step++ {
@@ -87,7 +88,7 @@ func TestDeath(t *testing.T) {
 			return &fake{fail: func(s int64) error {
 				if s == step && deaths < maxDeaths-1 {
 					deaths++
-					return fmt.Errorf("step %d: %w", s, errDied)
+					return fmt.Errorf("step %d: %w", s, []error{errDied, fault.New(fault.DeviceLost, "the GPU does not answer")}[s%2])
 				}
 				return nil
 			}}
