@@ -90,16 +90,13 @@ func options(req *kernels.BindRequest) (engine.Options, device.Options, error) {
 	return o, gpu, nil
 }
 
-// usualContext is what the driver takes of a GPU's memory, about, where none was asked.
-const usualContext = 550 << 20
-
 // Estimate plans without a GPU.
 func (b *backend) Estimate(_ context.Context, req *kernels.BindRequest) (*kernels.Plan, error) {
 	o, _, err := options(req)
 	if err != nil {
 		return nil, err
 	}
-	o.ContextBytes = usualContext
+	o.ContextBytes = device.UsualContext
 	o.Device = kernels.Device{Kind: "cuda", Name: req.Limits.Device}
 	known, ok := findCard(req.Limits.Device)
 	if ok {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/honeml/hone/plugins/cuda-kernels/cuda"
 	"github.com/honeml/hone/plugins/cuda-kernels/dl"
+	"github.com/honeml/hone/plugins/cuda-kernels/nvml"
 	"github.com/honeml/hone/plugins/cuda-kernels/nvrtc"
 	"github.com/honeml/hone/sdk/fault"
 )
@@ -28,7 +29,8 @@ type Options struct {
 // that touch the device are made within [GPU.Do].
 type GPU struct {
 	Info cuda.Device
-	// ContextBytes is what the driver took of the device's memory when it was opened.
+	// ContextBytes is what the driver took of the device's memory when it was opened, for
+	// this process.
 	ContextBytes int64
 	Driver       dl.Version
 
@@ -71,13 +73,32 @@ func Open(o Options) (*GPU, error) {
 	if o.Spin {
 		options = append(options, cuda.Spin())
 	}
+	before := g.usedMemory()
 	if g.thread, err = driver.NewThread(g.Info, options...); err != nil {
 		return nil, err
 	}
-	if err := g.Do(g.measureContext); err != nil {
+	if err := g.Do(func() error { return g.measureContext(before) }); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil
+}
+
+// usedMemory is how much of the device's memory is taken, by whomever; −1 where that is
+// not known. It needs no context.
+func (g *GPU) usedMemory() int64 {
+	library, err := g.finder.Open(dl.Management, dl.Version{}, nil)
+	if err != nil {
+		return -1
+	}
+	management, err := nvml.Open(library)
+	if err != nil {
+		return -1
+	}
+	used, err := management.Used(g.Info.UUID)
+	if err != nil {
+		return -1
+	}
+	return used
 }
 
 // pick finds a device by its index or UUID.
@@ -104,10 +125,32 @@ func (g *GPU) openCompiler() error {
 	return err
 }
 
-func (g *GPU) measureContext() error {
+func (g *GPU) measureContext(before int64) error {
 	free, total, err := g.context.MemInfo()
-	g.ContextBytes, g.freeAtOpen = total-free, free
+	g.freeAtOpen = free
+	g.ContextBytes = contextBytes(before, g.usedMemory(), total-free)
 	return err
+}
+
+const (
+	// UsualContext is about what the driver takes of a GPU's memory for a process.
+	UsualContext = 550 << 20
+	// leastContext is less than it ever takes: less was taken where another thread of the
+	// process has the same context.
+	leastContext = 64 << 20
+)
+
+// contextBytes is what the driver took of memory for the context, from what was taken
+// before and after, −1 where that is not known, and what is taken in all: where that is
+// much more than a context, other processes have memory too.
+func contextBytes(before, after, all int64) int64 {
+	if took := after - before; before >= 0 && after >= 0 && took >= leastContext && took <= all {
+		return took
+	}
+	if all > 2*UsualContext {
+		return UsualContext
+	}
+	return all
 }
 
 // Library opens a library of NVIDIA's that fits the driver.

@@ -30,6 +30,15 @@ var Driver = Spec{
 	Driver:  true,
 }
 
+// Management is the management library that comes with the driver.
+var Management = Spec{
+	Name:     "NVML",
+	Purpose:  "tells memory of this process from that of others",
+	Sonames:  []string{"libnvidia-ml.so.1"},
+	Optional: true,
+	Driver:   true,
+}
+
 // NVRTC is the compiler of CUDA C++ at run time.
 var NVRTC = Spec{
 	Name:       "NVRTC",
