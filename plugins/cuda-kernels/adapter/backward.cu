@@ -7,7 +7,7 @@
 // sums; finish adds the shares up in their order.
 //
 // FLOPs 4·rows·WIDTH·RANK; bytes 2·rows·WIDTH, and 4·RANK/512 of that, written and read,
-// for the shares of d. Bound by memory: on an H200, whose copies reach 4.6 TB/s, with a RANK
+// for the shares of d. Bound by memory: on an H200, whose copies reach some 4 TB/s, with a RANK
 // of 16 and 8,192 rows 1.8 TB/s of 4096 columns, 2.4 of 8192, 2.7 of 14336.
 //
 // Before it stand hone.cuh, BF16, ptx.cuh and passes.cuh; Defined are TYPE, WIDTH, RANK,

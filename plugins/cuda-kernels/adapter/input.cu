@@ -8,7 +8,7 @@
 // and finish_gradient add them up in their order.
 //
 // FLOPs 2·rows·WIDTH·RANK each; bytes 2·rows·WIDTH. Bound by memory. On an H200, whose copies
-// reach 4.6 TB/s, 8,192 rows: with a WIDTH of 4096 and a RANK of 48 2.1 TB/s, both ways;
+// reach some 4 TB/s, 8,192 rows: with a WIDTH of 4096 and a RANK of 48 2.1 TB/s, both ways;
 // with 14336 and 16 3.2 and 3.1, launches of both kernels included.
 //
 // Before it stand hone.cuh, BF16, ptx.cuh and passes.cuh; Defined are TYPE, WIDTH, RANK,

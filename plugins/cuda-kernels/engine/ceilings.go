@@ -315,12 +315,12 @@ func (m *meter) copies() (rate float64, err error) {
 	}
 	n := min(bytes/2, mostCopied) / device.Alignment * device.Alignment
 	// What is read and what is written may meet in the same banks of memory, by how far
-	// they lie apart.
+	// they lie apart: as many bytes are copied over several distances.
+	length := (n - n/7) / device.Alignment * device.Alignment
 	var ways []way
-	for _, apart := range []int64{n, n - n/16, n - n/7} {
-		apart = apart / device.Alignment * device.Alignment
-		ways = append(ways, func(q *device.Queue) { q.Copy(at.Offset(apart), at, apart) })
+	for _, apart := range []int64{length, n - n/16, n} {
+		ways = append(ways, func(q *device.Queue) { q.Copy(at.Offset(apart/device.Alignment*device.Alignment), at, length) })
 	}
 	seconds, err := fastest(ways, m.timed)
-	return 2 * float64(n) / seconds, err
+	return 2 * float64(length) / seconds, err
 }
