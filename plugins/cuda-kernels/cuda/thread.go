@@ -135,9 +135,9 @@ func (t *Thread) wait(work *task, patience time.Duration) error {
 	}
 }
 
-// Close waits for what runs, unless that hangs, and gives the context back. With a device's last Thread
-// all that its context holds goes: memory, pinned memory, modules. Close may be
-// called again, and answers the same.
+// Close waits for what runs, unless that hangs, and gives the context back. With a
+// device's last Thread all that its context holds goes: memory, pinned memory, modules.
+// Close may be called again, and answers the same.
 func (t *Thread) Close() error {
 	t.once.Do(func() { close(t.stop) })
 	select {

@@ -73,32 +73,41 @@ func Open(o Options) (*GPU, error) {
 	if o.Spin {
 		options = append(options, cuda.Spin())
 	}
-	before := g.usedMemory()
+	management := g.management()
+	before := used(management, g.Info)
 	if g.thread, err = driver.NewThread(g.Info, options...); err != nil {
 		return nil, err
 	}
-	if err := g.Do(func() error { return g.measureContext(before) }); err != nil {
+	if err := g.Do(func() error { return g.measureContext(before, used(management, g.Info)) }); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil
 }
 
-// usedMemory is how much of the device's memory is taken, by whomever; −1 where that is
-// not known. It needs no context.
-func (g *GPU) usedMemory() int64 {
+// management is the driver's management library, nil where it is not there.
+func (g *GPU) management() *nvml.Library {
 	library, err := g.finder.Open(dl.Management, dl.Version{}, nil)
 	if err != nil {
-		return -1
+		return nil
 	}
 	management, err := nvml.Open(library)
 	if err != nil {
+		return nil
+	}
+	return management
+}
+
+// used is how much of a device's memory is taken, by whomever; −1 where that is not known.
+// It needs no context.
+func used(management *nvml.Library, d cuda.Device) int64 {
+	if management == nil {
 		return -1
 	}
-	used, err := management.Used(g.Info.UUID)
+	bytes, err := management.Used(d.UUID)
 	if err != nil {
 		return -1
 	}
-	return used
+	return bytes
 }
 
 // pick finds a device by its index or UUID.
@@ -125,10 +134,9 @@ func (g *GPU) openCompiler() error {
 	return err
 }
 
-func (g *GPU) measureContext(before int64) error {
+func (g *GPU) measureContext(before, after int64) error {
 	free, total, err := g.context.MemInfo()
-	g.freeAtOpen = free
-	g.ContextBytes = contextBytes(before, g.usedMemory(), total-free)
+	g.ContextBytes, g.freeAtOpen = contextBytes(before, after, total-free), free
 	return err
 }
 

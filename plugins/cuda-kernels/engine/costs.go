@@ -55,10 +55,7 @@ func (k costs) forward(node int) float64 {
 			if !l.forth.Wins(k.rows, l.out) {
 				seconds += k.product(o.Adapter.B)
 			}
-			if l.dora != nil {
-				passes, products := l.dora.work(false)
-				seconds += passes*k.bytes(n.Outputs[0])/k.e.options.Rates.Bytes + products*k.product(o.Weight)
-			}
+			seconds += k.dora(l, n, false)
 		}
 		return seconds
 	case *graph.Attention:
@@ -82,11 +79,7 @@ func (k costs) backward(node int) float64 {
 		}
 		if o.Adapter != nil {
 			l := linearOf(k.e.nodes[node])
-			seconds += k.adapterBack(l, o.Adapter)
-			if l.dora != nil {
-				passes, products := l.dora.work(true)
-				seconds += passes*k.bytes(n.Outputs[0])/k.e.options.Rates.Bytes + products*k.product(o.Weight)
-			}
+			seconds += k.adapterBack(l, o.Adapter) + k.dora(l, n, true)
 		}
 		return seconds
 	case *graph.Attention:
@@ -115,6 +108,15 @@ func (k costs) adapterBack(l *linearNode, a *graph.Adapter) float64 {
 		ofY = 1
 	}
 	return ofX*k.product(a.A) + ofY*k.product(a.B)
+}
+
+// dora is the seconds that magnitudes take beside that.
+func (k costs) dora(l *linearNode, n *graph.Node, backward bool) float64 {
+	if l.dora == nil {
+		return 0
+	}
+	passes, products := l.dora.work(backward)
+	return passes*k.bytes(n.Outputs[0])/k.e.options.Rates.Bytes + products*k.product(l.op.Weight)
 }
 
 // product is the seconds of x·Wᵀ.

@@ -16,9 +16,9 @@ type dora struct {
 	kernel *rows.DoRA
 	span   span // norms and ratios
 
-	scale *rows.Scaled // of matrices in the activations' type
-	out   *rows.Scaled // of those that go to y, and in y
-	of    *rows.Scaled
+	scale *rows.Scaled // of gradients, in the activations' type
+	out   *rows.Scaled // from that type into y
+	of    *rows.Scaled // within y
 }
 
 // newDoRA asks for the kernels of a linear whose adapter has magnitudes.
@@ -101,7 +101,7 @@ func (d *dora) keepsOutput() bool {
 }
 
 // scratchBytes: what x·Wᵀ + h·Bᵀ is made in again where y is not kept, or goes to with
-// dropout, and a gradient of that shape; W in the activations' type once more for each.
+// dropout, and a gradient of that shape; W in the activations' type once more.
 func (d *dora) scratchBytes(rowCount int) int64 {
 	n := d.n
 	y := need(int64(rowCount) * int64(n.out) * n.e.act.Size())
@@ -113,7 +113,7 @@ func (d *dora) scratchBytes(rowCount int) int64 {
 		total += y
 	}
 	if n.widen != nil {
-		total += 2 * need(int64(n.in)*int64(n.out)*n.e.act.Size())
+		total += need(int64(n.in) * int64(n.out) * n.e.act.Size())
 	}
 	return total
 }
@@ -136,7 +136,7 @@ func (d *dora) work(backward bool) (passes, products float64) {
 
 // whole is u = x·Wᵀ + h·Bᵀ, h being s·x·Aᵀ.
 func (d *dora) whole(c *call, u, x, h operand) {
-	d.n.combined(c, d.n.forth, u, x, d.n.weight(c).T(), h, d.n.parameter(d.n.op.Adapter.B).T(), pair{}, false)
+	d.n.combined(c, d.n.forth, u, pair{x, d.n.weight(c).T()}, pair{h, d.n.parameter(d.n.op.Adapter.B).T()}, pair{}, false)
 }
 
 // scratch is a matrix of y's shape.
@@ -158,44 +158,37 @@ func (d *dora) forward(c *call, a *graph.Adapter, y, x operand) {
 		d.of.Write(c.q, c.rows, y.at, y.at, ratio, 0)
 		return
 	}
-	none, u := operand{}, d.scratch(c)
-	n.combined(c, n.forth, y, x, n.weight(c).T(), none, none, pair{}, false)
-	n.combined(c, n.forth, u, dropped, n.weight(c).T(), none, none, pair{}, false)
+	none, w, u := pair{}, n.weight(c).T(), d.scratch(c)
+	n.combined(c, n.forth, y, pair{x, w}, none, none, false)
+	n.combined(c, n.forth, u, pair{dropped, w}, none, none, false)
 	d.out.Add(c.q, c.rows, y.at, u.at, 0, -1)
 	n.e.multiply(c.q, u, h, n.parameter(a.B).T(), 1, true)
 	d.out.Add(c.q, c.rows, y.at, u.at, ratio, 0)
 }
 
-// backward is that of forward, dy being the gradient of y, with dz = n∘dy and no gradient
-// through the norms:
+// backward is what comes before that of the linear without magnitudes, dy being the
+// gradient of y: the gradient of m, and dz = n∘dy in the place of dy. There is no gradient
+// through the norms.
+func (d *dora) backward(c *call, a *graph.Adapter, x, dy operand) {
+	m := d.matrices()
+	if d.n.trained(a.Magnitude) {
+		d.magnitude(c, a, x, dy, m)
+	}
+	d.scale.Write(c.q, c.rows, dy.at, dy.at, m.Ratio, 0)
+	d.n.e.clock.lap(familyAdapter + familyBackward)
+}
+
+// droppedBackward is the whole of it with dropout, x' = dropout(x):
 //
 //	dm = Σ dy∘(x'·Wᵀ + h·Bᵀ) / ‖W + s·B·A‖;  the adapter's of dz
 //	dx = dy·W + dropout((dz − dy)·W + d·A);  dW = dyᵀ·x + (dz − dy)ᵀ·x'
-//
-// Without dropout that is dx = dz·W + d·A and dW = dzᵀ·x, and dz takes the place of dy.
-func (d *dora) backward(c *call, a *graph.Adapter, x, dy operand) {
+func (d *dora) droppedBackward(c *call, a *graph.Adapter, x, dy operand) {
 	n, e := d.n, d.n.e
 	m := d.matrices()
-	trained := n.trained(a.Magnitude)
-	if !n.drops(c) {
-		if trained {
-			d.magnitude(c, a, x, dy, m)
-		}
-		d.scale.Write(c.q, c.rows, dy.at, dy.at, m.Ratio, 0)
-		e.clock.lap(familyAdapter + familyBackward)
-		n.aloneBackward(c, x, dy)
-		if n.trained(n.op.Weight) {
-			e.multiply(c.q, n.gradientOperand(n.op.Weight), dy.T(), x, 1, true)
-		}
-		return
-	}
 	dropped := n.dropped(c, x)
-	h := n.activations(c, c.kept, e.act, a.Rank)
-	if c.kept == 0 {
-		h = n.down(c, a, dropped)
-	}
+	h := n.keptOrAgain(c, a, dropped)
 	dz, more := d.scratch(c), d.scratch(c)
-	if trained {
+	if n.trained(a.Magnitude) {
 		d.whole(c, dz, dropped, h)
 		d.kernel.Dots(c.q, c.rows, e.gradient(a.Magnitude), dy.at, dz.at, m.Norm, m.Norm, c.lend(d.kernel.Workspace(c.rows)))
 	}
@@ -214,9 +207,9 @@ func (d *dora) backward(c *call, a *graph.Adapter, x, dy operand) {
 	if c.dIn[0] == 0 {
 		return
 	}
-	dx, none := n.activations(c, c.dIn[0], e.act, n.in), operand{}
-	n.combined(c, n.back, dx, dy, n.weight(c), none, none, pair{}, c.accumulate[0])
-	n.combined(c, n.back, dropped, more, n.weight(c), grad, n.parameter(a.A), pair{}, false) // in the place of dropout(x)
+	dx, none, w := n.activations(c, c.dIn[0], e.act, n.in), pair{}, n.weight(c)
+	n.combined(c, n.back, dx, pair{dy, w}, none, none, c.accumulate[0])
+	n.combined(c, n.back, dropped, pair{more, w}, pair{grad, n.parameter(a.A)}, none, false) // in the place of dropout(x)
 	n.drop.Apply(c.q, c.rows, dx.at, dropped.at, c.batch.sample, c.batch.position, e.keyAt(n.key), a.Dropout, true)
 }
 
@@ -230,10 +223,7 @@ func (d *dora) magnitude(c *call, a *graph.Adapter, x, dy operand, m rows.DoRAMa
 		d.kernel.Missing(c.q, c.rows, gradient, dy.at, x.at, m)
 		return
 	}
-	h := n.activations(c, c.kept, e.act, a.Rank)
-	if c.kept == 0 {
-		h = n.down(c, a, x)
-	}
+	h := n.keptOrAgain(c, a, x)
 	u := d.scratch(c)
 	d.whole(c, u, x, h)
 	d.kernel.Dots(c.q, c.rows, gradient, dy.at, u.at, m.Norm, m.Norm, c.lend(d.kernel.Workspace(c.rows)))

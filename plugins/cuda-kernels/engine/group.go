@@ -86,10 +86,7 @@ func (e *Engine) groupOf(nodes []int, uses []int) *group {
 		n.group = g
 	}
 	lead, o := g.members[0], e.options
-	spec := adapter.InputSpec{Type: e.act, Width: lead.in, Rank: g.rank, Shared: o.SharedBytes, Processors: o.Processors}
-	if adapter.RunsInput(spec) {
-		g.input = adapter.NewInput(&e.set, spec)
-	}
+	g.input = e.adapterInput(lead.in, g.rank)
 	product := gemm.Spec{Type: e.act, Down: true, Rank: g.rank}
 	if !slices.ContainsFunc(g.members, func(n *linearNode) bool { return !gemm.Runs(o.Arch, product, n.in, n.out) }) {
 		g.back = gemm.New(&e.set, product, o.Processors)

@@ -35,6 +35,14 @@ func (n *linearNode) down(c *call, a *graph.Adapter, input operand) operand {
 	return h
 }
 
+// keptOrAgain is h as the forward pass kept it, or computed again.
+func (n *linearNode) keptOrAgain(c *call, a *graph.Adapter, input operand) operand {
+	if c.kept == 0 {
+		return n.down(c, a, input)
+	}
+	return n.activations(c, c.kept, n.e.act, a.Rank)
+}
+
 // drops reports whether dropout is on.
 func (n *linearNode) drops(c *call) bool { return c.training && n.drop != nil }
 
@@ -93,9 +101,9 @@ func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) (d operan
 		input = n.dropped(c, x)
 	}
 	d = n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
-	h := n.activations(c, c.kept, e.act, a.Rank)
-	if n.trained(a.B) && c.kept == 0 {
-		h = n.down(c, a, input)
+	var h operand
+	if n.trained(a.B) {
+		h = n.keptOrAgain(c, a, input)
 	}
 	n.ofOutput(c, a, d, dy, h)
 	if n.trained(a.A) {

@@ -59,10 +59,7 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 		}
 	}
 	if a != nil {
-		s := adapter.InputSpec{Type: act, Width: n.in, Rank: a.Rank, Shared: b.e.options.SharedBytes, Processors: b.e.options.Processors}
-		if !b.e.options.Library && adapter.RunsInput(s) {
-			n.input = adapter.NewInput(set, s)
-		}
+		n.input = b.e.adapterInput(n.in, a.Rank)
 	}
 	if a != nil && a.Magnitude != graph.NoParam {
 		n.dora = newDoRA(n)
@@ -95,6 +92,16 @@ func (n *linearNode) product(down bool, columns, k int) *gemm.Product {
 	return gemm.New(&n.e.set, s, o.Processors)
 }
 
+// adapterInput is the kernels for what adapters of so much rank together take from an
+// input of that width; nil where there are none.
+func (e *Engine) adapterInput(width, rank int) *adapter.Input {
+	s := adapter.InputSpec{Type: e.act, Width: width, Rank: rank, Shared: e.options.SharedBytes, Processors: e.options.Processors}
+	if e.options.Library || !adapter.RunsInput(s) {
+		return nil
+	}
+	return adapter.NewInput(&e.set, s)
+}
+
 // linearOf is the linear that a node is, or nil.
 func linearOf(n node) *linearNode {
 	l, _ := withoutCast(n).(*linearNode)
@@ -119,28 +126,31 @@ func (n *linearNode) fallsBack(rowCount int) string {
 	return "its adapter's rank is no multiple of 8"
 }
 
-// combined is p·q + p2·q2, added to d where add; without a p2 it is p·q. What the adapter
-// began with is one more product.
-func (n *linearNode) combined(c *call, kernel *gemm.Product, d, p, q, p2, q2 operand, start pair, add bool) {
+// A pair is two matrices whose product is part of a sum; its zero value is none.
+type pair struct{ left, right operand }
+
+func (p pair) term() gemm.Term {
+	return gemm.Term{P: p.left.at, Q: p.right.at, K: p.left.cols, Stride: p.left.stride}
+}
+
+// combined is the sum of products, added to d where add: of a large one, and of those that
+// there are of the adapter's and of what it began with.
+func (n *linearNode) combined(c *call, kernel *gemm.Product, d operand, large, small, start pair, add bool) {
 	if kernel.Wins(d.rows, d.cols) {
-		o := gemm.Operands{
-			Terms: []gemm.Term{{P: p.at, Q: q.at, K: p.cols}}, Small: gemm.Term{P: p2.at, Q: q2.at, K: p2.cols, Stride: p2.stride}, D: d.at, Add: add,
-		}
+		o := gemm.Operands{Terms: []gemm.Term{large.term()}, Small: small.term(), D: d.at, Add: add}
 		if start.left.at != 0 {
-			o.Terms = append(o.Terms, gemm.Term{P: start.left.at, Q: start.right.at, K: start.left.cols})
+			o.Terms = append(o.Terms, start.term())
 		}
 		kernel.Multiply(c.q, d.rows, d.cols, o)
 		return
 	}
-	if start.left.at != 0 {
-		n.e.multiply(c.q, d, start.left, start.right, 1, add)
-		add = true
+	// The large one last: what it adds to passes beside its arithmetic.
+	for _, p := range []pair{start, small, large} {
+		if p.left.at != 0 {
+			n.e.multiply(c.q, d, p.left, p.right, 1, add)
+			add = true
+		}
 	}
-	if p2.at != 0 { // first, so that the large product adds to it: what that reads passes beside its arithmetic
-		n.e.multiply(c.q, d, p2, q2, 1, add)
-		add = true
-	}
-	n.e.multiply(c.q, d, p, q, 1, add)
 }
 
 // scratchBytes: W in the activations' type; dy, the adapter's input or its gradient,
@@ -237,22 +247,18 @@ func (n *linearNode) forward(c *call) {
 		n.addBias(c, y)
 		return
 	}
-	var h, b operand
+	large := pair{x, n.weight(c).T()}
+	var small, start pair
 	if a != nil {
-		h, b = n.adapted(c, a, x), n.parameter(a.B)
+		small, start = pair{n.adapted(c, a, x), n.parameter(a.B).T()}, n.startForward(c, a, x)
 		e.clock.lap(familyAdapter)
 	}
 	if own := n.ownOn(c); own == nil {
-		n.combined(c, n.forth, y, x, n.weight(c).T(), h, b.T(), n.startForward(c, a, x), false)
+		n.combined(c, n.forth, y, large, small, start, false)
 	} else {
-		n.combined(c, n.forth, y, x, n.weight(c).T(), operand{}, operand{}, pair{}, false)
+		n.combined(c, n.forth, y, large, pair{}, pair{}, false)
 		own.forward(c, y, x)
-		if a != nil { // its update is of all rows
-			e.multiply(c.q, y, h, b.T(), 1, true)
-		}
-		if s := n.startForward(c, a, x); s.left.at != 0 {
-			e.multiply(c.q, y, s.left, s.right, 1, true)
-		}
+		n.combined(c, nil, y, pair{}, small, start, true) // the adapter's update is of all rows
 	}
 	n.addBias(c, y)
 	if a != nil && a.Bias != graph.NoParam {
@@ -287,8 +293,11 @@ func (n *linearNode) backward(c *call) {
 	}
 	x := n.activations(c, c.in[0], e.act, n.in)
 	if a := diff.Active(n.op, c.adapter); a != nil && n.dora != nil {
+		if n.drops(c) {
+			n.dora.droppedBackward(c, a, x, dy)
+			return
+		}
 		n.dora.backward(c, a, x, dy)
-		return
 	}
 	if n.joined(c) {
 		n.joinedBackward(c, x, dy)
@@ -303,11 +312,10 @@ func (n *linearNode) backward(c *call) {
 // aloneBackward is the gradients of x and of the adapter's matrices.
 func (n *linearNode) aloneBackward(c *call, x, dy operand) {
 	adds := c.accumulate[0]
-	var d, down operand
-	var start pair
+	var small, start pair
 	if a := diff.Active(n.op, c.adapter); a != nil {
-		d, adds = n.adapter(c, a, x, dy)
-		down = n.parameter(a.A)
+		small.left, adds = n.adapter(c, a, x, dy)
+		small.right = n.parameter(a.A)
 		if c.dIn[0] != 0 {
 			start = n.startBackward(c, a, dy)
 		}
@@ -320,7 +328,7 @@ func (n *linearNode) aloneBackward(c *call, x, dy operand) {
 	}
 	dx := n.activations(c, c.dIn[0], n.e.act, n.in)
 	if dx.at != 0 {
-		n.combined(c, n.back, dx, dy, n.weight(c), d, down, start, adds)
+		n.combined(c, n.back, dx, pair{dy, n.weight(c)}, small, start, adds)
 	}
 	if own != nil {
 		own.backward(c, columns, x, dx)

@@ -9,13 +9,10 @@ import (
 	"github.com/honeml/hone/sdk/kernels/principal"
 )
 
-// A pair is two matrices whose product is part of a sum; without an address it is none.
-type pair struct{ left, right operand }
-
 // startForward is −s·x·A₀ᵀ and B₀ᵀ, whose product is what the adapter began with (PiSSA),
 // to be taken away; none where it has no start. x is the linear's, without dropout.
 func (n *linearNode) startForward(c *call, a *graph.Adapter, x operand) pair {
-	if a == nil || a.Start == nil {
+	if a.Start == nil {
 		return pair{}
 	}
 	h := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*n.e.act.Size()), n.e.act, a.Rank)
@@ -25,7 +22,7 @@ func (n *linearNode) startForward(c *call, a *graph.Adapter, x operand) pair {
 
 // startBackward is −s·dy·B₀ and A₀, whose product is the start's part of dx.
 func (n *linearNode) startBackward(c *call, a *graph.Adapter, dy operand) pair {
-	if a == nil || a.Start == nil {
+	if a.Start == nil {
 		return pair{}
 	}
 	d := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*n.e.act.Size()), n.e.act, a.Rank)
