@@ -313,14 +313,25 @@ func (m *meter) copies() (rate float64, err error) {
 			defer func() { err = errors.Join(err, e.gpu.Free(own)) }()
 		}
 	}
-	n := min(bytes/2, mostCopied) / device.Alignment * device.Alignment
 	// What is read and what is written may meet in the same banks of memory, by how far
-	// they lie apart: as many bytes are copied over several distances.
-	length := (n - n/7) / device.Alignment * device.Alignment
+	// they lie apart, and the driver copies much at once otherwise than little: the same
+	// bytes are copied over several distances, whole and in pieces.
+	n := min(bytes/2, mostCopied)
+	length := alignDown(n - n/7)
 	var ways []way
-	for _, apart := range []int64{length, n - n/16, n} {
-		ways = append(ways, func(q *device.Queue) { q.Copy(at.Offset(apart/device.Alignment*device.Alignment), at, length) })
+	for _, apart := range []int64{length, alignDown(n - n/16), alignDown(n)} {
+		for _, pieces := range []int64{1, 3, 8} {
+			piece := alignDown(length / pieces)
+			ways = append(ways, func(q *device.Queue) {
+				for done := int64(0); done < length; done += piece {
+					q.Copy(at.Offset(apart+done), at.Offset(done), min(piece, length-done))
+				}
+			})
+		}
 	}
 	seconds, err := fastest(ways, m.timed)
 	return 2 * float64(length) / seconds, err
 }
+
+// alignDown is the most bytes up to n that end where memory may begin.
+func alignDown(n int64) int64 { return n / device.Alignment * device.Alignment }
