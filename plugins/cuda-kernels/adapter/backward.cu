@@ -120,5 +120,5 @@ extern "C" __global__ void __launch_bounds__(256)
 finish(const float *dShares, const float *dbShares, T *d, float *db, float scale, int rows, int dStride, int dCount, int dbCount) {
     i64 i = (i64(blockIdx.x) * 256 + threadIdx.x) * 4, ofD = i64(rows) * RANK, ofB = i64(WIDTH) * RANK;
     if (i < ofD) store_total(d + i / RANK * dStride + i % RANK, scale, dShares, i, ofD, dCount);
-    else if (i - ofD < ofB) add_total(db, dbShares, i - ofD, ofB, dbCount);
+    else if (i - ofD < ofB) add_total(db, 1.0f, dbShares, i - ofD, ofB, dbCount);
 }

@@ -29,10 +29,10 @@ __device__ __forceinline__ float4 total(const float *shares, i64 at, i64 apart, 
     return sum;
 }
 
-// add_total adds the shares of four numbers to what is there.
-__device__ __forceinline__ void add_total(float *to, const float *shares, i64 at, i64 apart, int count) {
+// add_total adds the scaled shares of four numbers to what is there.
+__device__ __forceinline__ void add_total(float *to, float scale, const float *shares, i64 at, i64 apart, int count) {
     float4 sum = total(shares, at, apart, count), &old = *reinterpret_cast<float4 *>(to + at);
-    old = make_float4(old.x + sum.x, old.y + sum.y, old.z + sum.z, old.w + sum.w);
+    old = make_float4(old.x + scale * sum.x, old.y + scale * sum.y, old.z + scale * sum.z, old.w + scale * sum.w);
 }
 
 // store_total writes the scaled shares of four numbers.

@@ -17,6 +17,9 @@ func Specimens(set *device.Set) {
 			for _, rank := range []int{8, 16, 24, 32, 48, 64, 96} {
 				NewInput(set, InputSpec{Type: t, Width: 4096, Rank: rank, Shared: shared, Processors: 132})
 			}
+			for _, of := range [][2]int{{8, 1}, {16, 1}, {24, 3}, {32, 2}, {48, 3}, {64, 2}} {
+				NewInput(set, InputSpec{Type: t, Width: 4096, Rank: of[0], Dropped: of[1], Shared: shared, Processors: 132})
+			}
 		}
 	}
 	New(set, Spec{Type: device.BFloat16, Width: 200, Rank: 16, Shared: 227 << 10, Processors: 132})

@@ -20,6 +20,16 @@ __device__ __forceinline__ void store_shared(u32 to, const u32 (&v)[4]) {
     asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(v[0]), "r"(v[1]), "r"(v[2]), "r"(v[3]) : "memory");
 }
 
+__device__ __forceinline__ void store_shared(u32 to, u16 v) { asm volatile("st.shared.u16 [%0], %1;" ::"r"(to), "h"(v) : "memory"); }
+__device__ __forceinline__ void load_shared(u32 (&v)[4], u32 from) {
+    asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];" : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3]) : "r"(from) : "memory");
+}
+__device__ __forceinline__ u32 load_shared(u32 from) {
+    u32 v;
+    asm volatile("ld.shared.b32 %0, [%1];" : "=r"(v) : "r"(from) : "memory");
+    return v;
+}
+
 // ldmatrix reads four matrices of 8x8: row i of matrix j from lane 8j+i's address.
 __device__ __forceinline__ void ldmatrix(u32 (&r)[4], u32 p) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"

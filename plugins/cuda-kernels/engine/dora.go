@@ -152,7 +152,7 @@ func (d *dora) scratch(c *call) operand {
 func (d *dora) forward(c *call, a *graph.Adapter, y, x operand) {
 	n, ratio := d.n, d.matrices().Ratio
 	dropped := n.dropped(c, x)
-	h := n.down(c, a, dropped)
+	h := n.downOf(c, a, dropped)
 	if !n.drops(c) {
 		d.whole(c, y, x, h)
 		d.of.Write(c.q, c.rows, y.at, y.at, ratio, 0)

@@ -16,6 +16,9 @@ import (
 //
 //	h [rows, rank] = s·x·Aᵀ     dA += dᵀ·x     dx = Σ dy·W + d·A
 //
+// With dropout x is dropout(x) for each adapter by its own key, in registers, and what goes
+// to dx through it is added there.
+//
 // The first linear computes h and keeps it for all; its backward step, which is the last
 // of theirs, has the rest.
 type group struct {
@@ -24,6 +27,7 @@ type group struct {
 	nodes   []int         // of the Graph
 	rank    int           // of all adapters together
 	scale   float32       // of each
+	dropped int           // adapters, where each has dropout of its own
 
 	input *adapter.Input // h and dA; nil where cuBLASLt has them
 	back  *gemm.Product  // dx; nil likewise
@@ -61,6 +65,11 @@ func (e *Engine) join(steps []*diff.Step) {
 			i = g.nodes[len(g.nodes)-1] // d is one memory for all groups: the next begins after this one
 		}
 	}
+	for _, n := range e.nodes {
+		if l := linearOf(n); l != nil {
+			e.mask(l)
+		}
+	}
 }
 
 // groupOf is the group that the first of some nodes leads, or nil. The nodes are all that
@@ -76,17 +85,22 @@ func (e *Engine) groupOf(nodes []int, uses []int) *group {
 		if a := n.op.Adapter; a != nil {
 			g.rank += a.Rank
 			g.scale = float32(a.Scaling())
+			if n.drop != nil {
+				g.dropped++
+			}
 		}
 		g.members, g.nodes = append(g.members, n), append(g.nodes, i)
 	}
 	if len(g.members) < 2 {
 		return nil
 	}
+	lead, o := g.members[0], e.options
+	if g.input = e.adapterInput(lead.in, g.rank, g.dropped); g.input == nil && g.dropped > 0 {
+		return nil
+	}
 	for _, n := range g.members {
 		n.group = g
 	}
-	lead, o := g.members[0], e.options
-	g.input = e.adapterInput(lead.in, g.rank)
 	product := gemm.Spec{Type: e.act, Down: true, Rank: g.rank}
 	if !slices.ContainsFunc(g.members, func(n *linearNode) bool { return !gemm.Runs(o.Arch, product, n.in, n.out) }) {
 		g.back = gemm.New(&e.set, product, o.Processors)
@@ -96,15 +110,28 @@ func (e *Engine) groupOf(nodes []int, uses []int) *group {
 
 // takes reports whether a linear can be the group's next.
 func (g *group) takes(n *linearNode, uses []int) bool {
-	if len(g.members) == gemm.MostTerms || n.drop != nil || n.own != nil || n.dora != nil || n.widen != nil || n.narrow != nil || n.outType() != g.e.act {
+	if len(g.members) == gemm.MostTerms || n.own != nil || n.dora != nil || n.widen != nil || n.narrow != nil || n.outType() != g.e.act {
 		return false
 	}
 	a := n.op.Adapter
 	if a == nil {
 		return len(g.members) > 0
 	}
-	return diff.Active(n.op, g.e.settings.Adapter) != nil && a.Start == nil && n.trained(a.A) && n.trained(a.B) && uses[a.A] == 1 &&
+	if len(g.members) > 0 && !g.dropsAs(n) {
+		return false
+	}
+	return (n.drop == nil || adapter.Masks(a.Dropout)) && diff.Active(n.op, g.e.settings.Adapter) != nil && a.Start == nil && n.trained(a.A) && n.trained(a.B) && uses[a.A] == 1 &&
 		a.Rank%rankStep == 0 && (g.rank == 0 || float32(a.Scaling()) == g.scale)
+}
+
+// dropsAs reports whether a linear has dropout as the group has: with the same probability
+// and rank, by the key that follows, or none.
+func (g *group) dropsAs(n *linearNode) bool {
+	if g.dropped == 0 {
+		return n.drop == nil
+	}
+	lead, a := g.members[0], n.op.Adapter
+	return n.drop != nil && g.dropped < adapter.MostDropped && a.Dropout == lead.op.Adapter.Dropout && a.Rank == lead.op.Adapter.Rank && n.key == lead.key+g.dropped
 }
 
 // parameters are the matrices A, in the order in which they have to lie.
@@ -161,6 +188,10 @@ func (g *group) d(c *call) operand { return g.whole(c, g.e.at(g.e.groupSpan)) }
 // down computes h.
 func (g *group) down(c *call, x operand) {
 	h := g.h(c)
+	if g.dropped > 0 {
+		g.input.DroppedDown(c.q, c.rows, h.at, x.at, g.a().at, g.scale, g.members[0].mask(c), c.lend(g.input.Workspace(c.rows)))
+		return
+	}
 	if g.input.Wins(c.rows) {
 		g.input.Down(c.q, c.rows, h.at, x.at, g.a().at, g.scale, c.lend(g.input.Workspace(c.rows)))
 		return
@@ -170,30 +201,51 @@ func (g *group) down(c *call, x operand) {
 
 // finish is the end of the group's backward pass: dA, and dx where it is wanted.
 func (g *group) finish(c *call, x, dy operand) {
-	e, d := g.e, g.d(c)
-	if g.input.Wins(c.rows) {
-		g.input.Gradient(c.q, c.rows, g.gradient().at, x.at, d.at, c.lend(g.input.Workspace(c.rows)))
-	} else {
-		e.multiply(c.q, g.gradient(), d.T(), x, 1, true)
-	}
-	e.clock.lap(familyAdapter + familyBackward)
-	if c.dIn[0] == 0 {
-		return
-	}
 	dx := x
 	dx.at = c.dIn[0]
+	if g.dropped > 0 {
+		if dx.at != 0 {
+			g.ofOutputs(c, dx, dy)
+			g.e.clock.lap(g.members[0].family() + familyBackward)
+		}
+		g.input.DroppedGradient(c.q, c.rows, g.gradient().at, dx.at, x.at, g.a().at, g.d(c).at, g.members[0].mask(c), c.lend(g.input.Workspace(c.rows)))
+		g.e.clock.lap(familyAdapter + familyBackward)
+		return
+	}
+	if g.input.Wins(c.rows) {
+		g.input.Gradient(c.q, c.rows, g.gradient().at, x.at, g.d(c).at, c.lend(g.input.Workspace(c.rows)))
+	} else {
+		g.e.multiply(c.q, g.gradient(), g.d(c).T(), x, 1, true)
+	}
+	g.e.clock.lap(familyAdapter + familyBackward)
+	if dx.at != 0 {
+		g.ofOutputs(c, dx, dy)
+	}
+}
+
+// ofOutputs is dx, with dropout what comes to it through the weights alone.
+func (g *group) ofOutputs(c *call, dx, dy operand) {
+	e, d := g.e, g.d(c)
 	gradients := append([]device.Pointer{dy.at}, c.led...)
 	if g.back.Wins(dx.rows, dx.cols) {
-		o := gemm.Operands{Small: gemm.Term{P: d.at, Q: g.a().at, K: g.rank}, D: dx.at, Add: c.accumulate[0]}
+		o := gemm.Operands{D: dx.at, Add: c.accumulate[0]}
+		if g.dropped == 0 {
+			o.Small = gemm.Term{P: d.at, Q: g.a().at, K: g.rank}
+		}
 		for i, n := range g.members {
 			o.Terms = append(o.Terms, gemm.Term{P: gradients[i], Q: e.matrix(n.op.Weight), K: n.out})
 		}
 		g.back.Multiply(c.q, dx.rows, dx.cols, o)
 		return
 	}
-	e.multiply(c.q, dx, d, g.a(), 1, c.accumulate[0])
+	add := c.accumulate[0]
+	if g.dropped == 0 {
+		e.multiply(c.q, dx, d, g.a(), 1, add)
+		add = true
+	}
 	for i, n := range g.members {
-		e.multiply(c.q, dx, n.activations(c, gradients[i], e.act, n.out), n.weight(c), 1, true)
+		e.multiply(c.q, dx, n.activations(c, gradients[i], e.act, n.out), n.weight(c), 1, add)
+		add = true
 	}
 }
 

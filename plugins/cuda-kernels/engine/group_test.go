@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,7 @@ func TestGroups(t *testing.T) {
 		return graph.AdapterOf(g.Nodes[i].Op)
 	}
 	attention, mlp := "self_attn.q_proj self_attn.k_proj self_attn.v_proj", "mlp.gate_proj mlp.up_proj"
+	many := Options{SharedBytes: 227 << 10, Processors: 132}
 	for name, test := range map[string]struct {
 		change  func(*graph.Graph)
 		options Options
@@ -53,9 +55,20 @@ func TestGroups(t *testing.T) {
 		"cuBLASLt":        {options: Options{Library: true}},
 		"dropout":         {change: func(g *graph.Graph) { adapterOf(g, "mlp.up_proj").Dropout = 0.1 }, want: []string{attention}},
 		"dropout between": {change: func(g *graph.Graph) { adapterOf(g, "self_attn.k_proj").Dropout = 0.1 }, want: []string{mlp}},
-		"another scale":   {change: func(g *graph.Graph) { adapterOf(g, "self_attn.v_proj").Alpha *= 2 }, want: []string{"self_attn.q_proj self_attn.k_proj", mlp}},
-		"a frozen A":      {change: func(g *graph.Graph) { g.Params[adapterOf(g, "mlp.up_proj").A].Trainable = false }, want: []string{attention}},
-		"one A for two":   {change: func(g *graph.Graph) { adapterOf(g, "mlp.up_proj").A = adapterOf(g, "mlp.gate_proj").A }, want: []string{attention}},
+		"dropout of all": {options: many, change: func(g *graph.Graph) {
+			for _, n := range g.Nodes {
+				if a := graph.AdapterOf(n.Op); a != nil {
+					a.Dropout = 0.1
+				}
+			}
+		}, want: []string{attention, mlp}},
+		"dropout of two kinds": {options: many, change: func(g *graph.Graph) {
+			adapterOf(g, "mlp.gate_proj").Dropout, adapterOf(g, "mlp.up_proj").Dropout = 0.1, 0.2
+			adapterOf(g, "self_attn.k_proj").Dropout, adapterOf(g, "self_attn.v_proj").Dropout = 0.2, 0.2
+		}, want: []string{"self_attn.k_proj self_attn.v_proj"}},
+		"another scale": {change: func(g *graph.Graph) { adapterOf(g, "self_attn.v_proj").Alpha *= 2 }, want: []string{"self_attn.q_proj self_attn.k_proj", mlp}},
+		"a frozen A":    {change: func(g *graph.Graph) { g.Params[adapterOf(g, "mlp.up_proj").A].Trainable = false }, want: []string{attention}},
+		"one A for two": {change: func(g *graph.Graph) { adapterOf(g, "mlp.up_proj").A = adapterOf(g, "mlp.gate_proj").A }, want: []string{attention}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := llama(t, shape{1, 64, 4, 2, 16, 128, 100})
@@ -134,5 +147,21 @@ func TestGroupParameters(t *testing.T) {
 	}
 	if end > e.params.elements {
 		t.Errorf("the last ends at %d of %d", end, e.params.elements)
+	}
+}
+
+// TestDropout: adapters whose kernels drop what they read, alone and in a group, and those
+// that have none for their rank or width.
+func TestDropout(t *testing.T) {
+	gpu := openGPU(t)
+	limits := map[string]float64{"fp32": 1e-4, "bf16": 0.08, "fp16": 0.02}
+	for _, rank := range []int{8, 16, 5} {
+		for _, hidden := range []int{72, 9} {
+			for precision, limit := range limits {
+				t.Run(fmt.Sprintf("rank %d, %d wide, %s", rank, hidden, precision), func(t *testing.T) {
+					tryCase(t, gpu, adaptedCase(t, adapt.LoRA{Rank: rank, Dropout: 0.3, Targets: []string{"auto"}}, hidden, false), precision, limit)
+				})
+			}
+		}
 	}
 }

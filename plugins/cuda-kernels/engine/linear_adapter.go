@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/honeml/hone/sdk/graph"
+import (
+	"github.com/honeml/hone/plugins/cuda-kernels/adapter"
+	"github.com/honeml/hone/sdk/graph"
+)
 
 // readsInput reports whether the adapter has x read, in training: one that does not lead
 // its group is given what it needs.
@@ -12,7 +15,7 @@ func (n *linearNode) joined(c *call) bool { return n.group != nil && c.kept != 0
 // adapted is h = s·dropout(x)·Aᵀ [rows, rank].
 func (n *linearNode) adapted(c *call, a *graph.Adapter, x operand) operand {
 	if !n.joined(c) {
-		return n.down(c, a, n.dropped(c, x))
+		return n.down(c, a, x)
 	}
 	if n.group.leads(n) {
 		n.group.down(c, x)
@@ -20,13 +23,19 @@ func (n *linearNode) adapted(c *call, a *graph.Adapter, x operand) operand {
 	return n.group.part(n, n.group.h(c))
 }
 
-// down is h = s·input·Aᵀ [rows, rank], where it is kept or in scratch memory.
-func (n *linearNode) down(c *call, a *graph.Adapter, input operand) operand {
-	at := c.kept
-	if at == 0 {
-		at = c.take(int64(c.rows) * int64(a.Rank) * n.e.act.Size())
+// down is h = s·dropout(x)·Aᵀ [rows, rank], where it is kept or in scratch memory.
+func (n *linearNode) down(c *call, a *graph.Adapter, x operand) operand {
+	if !n.drops(c) || !n.masks() {
+		return n.downOf(c, a, n.dropped(c, x))
 	}
-	h := n.activations(c, at, n.e.act, a.Rank)
+	h := n.placeOfH(c, a)
+	n.masked.DroppedDown(c.q, c.rows, h.at, x.at, n.parameter(a.A).at, float32(a.Scaling()), n.mask(c), c.lend(n.masked.Workspace(c.rows)))
+	return h
+}
+
+// downOf is h = s·input·Aᵀ of an input without dropout, or after it.
+func (n *linearNode) downOf(c *call, a *graph.Adapter, input operand) operand {
+	h := n.placeOfH(c, a)
 	if n.input.Wins(c.rows) {
 		n.input.Down(c.q, c.rows, h.at, input.at, n.parameter(a.A).at, float32(a.Scaling()), c.lend(n.input.Workspace(c.rows)))
 		return h
@@ -35,12 +44,38 @@ func (n *linearNode) down(c *call, a *graph.Adapter, input operand) operand {
 	return h
 }
 
+// placeOfH is where h goes.
+func (n *linearNode) placeOfH(c *call, a *graph.Adapter) operand {
+	at := c.kept
+	if at == 0 {
+		at = c.take(int64(c.rows) * int64(a.Rank) * n.e.act.Size())
+	}
+	return n.activations(c, at, n.e.act, a.Rank)
+}
+
 // keptOrAgain is h as the forward pass kept it, or computed again.
 func (n *linearNode) keptOrAgain(c *call, a *graph.Adapter, input operand) operand {
 	if c.kept == 0 {
-		return n.down(c, a, input)
+		return n.downOf(c, a, input)
 	}
 	return n.activations(c, c.kept, n.e.act, a.Rank)
+}
+
+// masks reports whether kernels drop elements of the adapter's input as they read it.
+func (n *linearNode) masks() bool { return n.masked != nil || n.group != nil && n.group.dropped > 0 }
+
+// mask is what is dropped of its input, and of those of the linears it leads.
+func (n *linearNode) mask(c *call) adapter.Mask {
+	return adapter.Mask{Sample: c.batch.sample, Position: c.batch.position, Keys: n.e.keyAt(n.key), P: n.op.Adapter.Dropout}
+}
+
+// mask asks for the kernels of a linear alone whose adapter has dropout.
+func (e *Engine) mask(n *linearNode) {
+	a := n.op.Adapter
+	if n.drop == nil || n.group != nil || n.dora != nil || !n.trained(a.A) || !adapter.Masks(a.Dropout) {
+		return
+	}
+	n.masked = e.adapterInput(n.in, a.Rank, 1)
 }
 
 // drops reports whether dropout is on.
@@ -91,17 +126,27 @@ func (n *linearNode) ofInput(c *call, a *graph.Adapter, input, d operand) {
 	n.e.multiply(c.q, n.gradientOperand(a.A), d.T(), input, 1, true)
 }
 
-// adapter is the adapter's share of backward. It answers the gradient of input·Aᵀ, whose
-// product with A goes to that of x, or none where that was added, and whether the
-// gradient of x holds something by then, to which the rest is added.
+// adapter is the adapter's share of backward, without that of the gradient of A where kernels
+// have masks. It answers the gradient of input·Aᵀ, whose product with A goes to that of x, or
+// none where that was added, and whether the gradient of x holds something by then, to which
+// the rest is added.
 func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) (d operand, adds bool) {
 	e := n.e
+	d = n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
+	var h operand
+	if n.masks() {
+		if n.trained(a.B) {
+			if h = n.activations(c, c.kept, e.act, a.Rank); c.kept == 0 {
+				h = n.down(c, a, x)
+			}
+		}
+		n.ofOutput(c, a, d, dy, h)
+		return d, c.accumulate[0]
+	}
 	input := x
 	if n.trained(a.A) || n.trained(a.B) && c.kept == 0 {
 		input = n.dropped(c, x)
 	}
-	d = n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
-	var h operand
 	if n.trained(a.B) {
 		h = n.keptOrAgain(c, a, input)
 	}

@@ -18,6 +18,7 @@ type linearNode struct {
 
 	forth, back *gemm.Product     // x·Wᵀ and dy·W with the adapter's; nil where cuBLASLt has them
 	input       *adapter.Input    // what the adapter takes from x; nil likewise
+	masked      *adapter.Input    // the same with dropout, alone in training; nil likewise
 	thin        *adapter.Backward // what it takes from dy; nil likewise
 
 	group  *group // that it belongs to in training, or nil
@@ -59,7 +60,7 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 		}
 	}
 	if a != nil {
-		n.input = b.e.adapterInput(n.in, a.Rank)
+		n.input = b.e.adapterInput(n.in, a.Rank, 0)
 	}
 	if a != nil && a.Magnitude != graph.NoParam {
 		n.dora = newDoRA(n)
@@ -93,9 +94,9 @@ func (n *linearNode) product(down bool, columns, k int) *gemm.Product {
 }
 
 // adapterInput is the kernels for what adapters of so much rank together take from an
-// input of that width; nil where there are none.
-func (e *Engine) adapterInput(width, rank int) *adapter.Input {
-	s := adapter.InputSpec{Type: e.act, Width: width, Rank: rank, Shared: e.options.SharedBytes, Processors: e.options.Processors}
+// input of that width, some of them with dropout each, or 0; nil where there are none.
+func (e *Engine) adapterInput(width, rank, dropped int) *adapter.Input {
+	s := adapter.InputSpec{Type: e.act, Width: width, Rank: rank, Dropped: dropped, Shared: e.options.SharedBytes, Processors: e.options.Processors}
 	if e.options.Library || !adapter.RunsInput(s) {
 		return nil
 	}
@@ -168,7 +169,7 @@ func (n *linearNode) scratchBytes(rowCount int) int64 {
 		if a.Start != nil {
 			total += need(int64(rowCount) * int64(a.Rank) * size)
 		}
-		if n.drop != nil {
+		if n.drop != nil && !n.masks() {
 			total += need(int64(rowCount) * int64(n.in) * size)
 		}
 		lent := int64(0)
@@ -177,6 +178,9 @@ func (n *linearNode) scratchBytes(rowCount int) int64 {
 		}
 		if n.input != nil {
 			lent = max(lent, n.input.Workspace(rowCount))
+		}
+		if n.masked != nil {
+			lent = max(lent, n.masked.Workspace(rowCount))
 		}
 		if n.group != nil && n.group.input != nil {
 			lent = max(lent, n.group.input.Workspace(rowCount))
@@ -311,9 +315,9 @@ func (n *linearNode) backward(c *call) {
 
 // aloneBackward is the gradients of x and of the adapter's matrices.
 func (n *linearNode) aloneBackward(c *call, x, dy operand) {
-	adds := c.accumulate[0]
+	a, adds := diff.Active(n.op, c.adapter), c.accumulate[0]
 	var small, start pair
-	if a := diff.Active(n.op, c.adapter); a != nil {
+	if a != nil {
 		small.left, adds = n.adapter(c, a, x, dy)
 		small.right = n.parameter(a.A)
 		if c.dIn[0] != 0 {
@@ -328,7 +332,16 @@ func (n *linearNode) aloneBackward(c *call, x, dy operand) {
 	}
 	dx := n.activations(c, c.dIn[0], n.e.act, n.in)
 	if dx.at != 0 {
-		n.combined(c, n.back, dx, pair{dy, n.weight(c)}, small, start, adds)
+		if n.masks() {
+			n.combined(c, n.back, dx, pair{dy, n.weight(c)}, pair{}, start, adds)
+			n.e.clock.lap(n.family() + familyBackward)
+		} else {
+			n.combined(c, n.back, dx, pair{dy, n.weight(c)}, small, start, adds)
+		}
+	}
+	if a != nil && n.masks() {
+		n.masked.DroppedGradient(c.q, c.rows, n.e.gradient(a.A), dx.at, x.at, n.parameter(a.A).at, small.left.at, n.mask(c), c.lend(n.masked.Workspace(c.rows)))
+		n.e.clock.lap(familyAdapter + familyBackward)
 	}
 	if own != nil {
 		own.backward(c, columns, x, dx)
