@@ -34,8 +34,12 @@ var (
 	tileRowsText string
 	//go:embed hopper_forward.cu
 	hopperForwardText string
+	//go:embed tile_keys.cuh
+	tileKeysText string
 	//go:embed hopper_keys.cu
 	hopperKeysText string
+	//go:embed hopper_wide_keys.cu
+	hopperWideKeysText string
 	//go:embed hopper_queries.cu
 	hopperQueriesText string
 )
@@ -52,8 +56,8 @@ type Spec struct {
 	// LeastShared. More of it makes larger tiles possible.
 	Shared int
 
-	// Arch is the GPU's, of device.GPU.Arch. Heads of 64 or 128 columns have kernels of
-	// their own where it is device.HopperArch.
+	// Arch is the GPU's, of device.GPU.Arch. Heads of 64, 128 or 256 columns have kernels
+	// of their own where it is device.HopperArch.
 	Arch string
 }
 
@@ -67,6 +71,7 @@ type Attention struct {
 	forwardTiles, keyTiles, queryTiles tiles
 
 	forward, delta, keys, queries *device.Kernel
+	values                        *device.Kernel // where keys is for their own gradient alone; or nil
 	sinks, sinksSum               *device.Kernel
 }
 

@@ -7,9 +7,10 @@
 // and heads of any other width, run on plain.cu, which has the same kernels by the same
 // names. Neither holds a matrix of all queries by all keys.
 //
-// Where [Spec.Arch] is Hopper's, heads of 64 or 128 columns run on kernels of their own,
+// Where [Spec.Arch] is Hopper's, heads of 64, 128 or 256 columns run on kernels of their own,
 // by FlashAttention-3's algorithm (Shah et al., 2024): hopper_forward.cu, and for the
-// gradients hopper_keys.cu and hopper_queries.cu, from the instructions of device.Hopper.
+// gradients hopper_keys.cu, or hopper_wide_keys.cu for 256 columns, and hopper_queries.cu, from
+// the instructions of device.Hopper.
 //
 // The keys that a query sees are one run of rows that ends with the query's own
 // (mask.cuh), and the queries that see a key one run that begins with the key's own.

@@ -21,9 +21,9 @@
 // of 8192 and 673 of 16384, 68 %; with 32 of 64, 378 of 2048.
 #line 23 "hopper_forward.cu"
 
-// Shared memory: two tiles of queries, which results leave by too; STAGES of keys and
-// of values; then barriers, and what tile each of queries is of.
-#define BARRIERS (2 * QUERY_BYTES + 2 * STAGES * KEY_BYTES)
+// Shared memory: QUERY_TILES of queries, which results leave by too; tiles of keys and of
+// values; then barriers, and what tile each of queries is of.
+#define BARRIERS (QUERY_TILES * QUERY_BYTES + (KEY_STAGES + VALUE_STAGES) * KEY_BYTES)
 
 struct Shared {
     u32 queries, keys, values, barriers; // addresses
@@ -32,25 +32,26 @@ struct Shared {
     __device__ __forceinline__ Shared(u8 *pool) {
         pool += -shared_address(pool) & 1023;
         queries = shared_address(pool);
-        keys = queries + 2 * QUERY_BYTES;
-        values = keys + STAGES * KEY_BYTES;
+        keys = queries + QUERY_TILES * QUERY_BYTES;
+        values = keys + KEY_STAGES * KEY_BYTES;
         barriers = queries + BARRIERS;
-        tiles = reinterpret_cast<int *>(pool + BARRIERS + 8 * (4 + 4 * STAGES));
+        tiles = reinterpret_cast<int *>(pool + BARRIERS + 8 * 2 * (QUERY_TILES + KEY_STAGES + VALUE_STAGES));
     }
     // Barriers: what is there, and what may be overwritten.
     __device__ __forceinline__ u32 query_here(u32 i) const { return barriers + 8 * i; }
-    __device__ __forceinline__ u32 query_free(u32 i) const { return barriers + 8 * (2 + i); }
-    __device__ __forceinline__ u32 key_here(u32 i) const { return barriers + 8 * (4 + i); }
-    __device__ __forceinline__ u32 key_free(u32 i) const { return barriers + 8 * (4 + STAGES + i); }
-    __device__ __forceinline__ u32 value_here(u32 i) const { return barriers + 8 * (4 + 2 * STAGES + i); }
-    __device__ __forceinline__ u32 value_free(u32 i) const { return barriers + 8 * (4 + 3 * STAGES + i); }
+    __device__ __forceinline__ u32 query_free(u32 i) const { return barriers + 8 * (QUERY_TILES + i); }
+    __device__ __forceinline__ u32 key_here(u32 i) const { return barriers + 8 * (2 * QUERY_TILES + i); }
+    __device__ __forceinline__ u32 key_free(u32 i) const { return key_here(KEY_STAGES + i); }
+    __device__ __forceinline__ u32 value_here(u32 i) const { return key_here(2 * KEY_STAGES + i); }
+    __device__ __forceinline__ u32 value_free(u32 i) const { return key_here(2 * KEY_STAGES + VALUE_STAGES + i); }
 };
 
 // copy_tiles is what the thread does that has the copies made.
 __device__ __forceinline__ void copy_tiles(const Shared &shared, const TensorMap &q, const TensorMap &k, const TensorMap &v, const int *doc_start, int rows) {
     int tiles = tiles_of(rows), index = blockIdx.x;
-    Turn<2> query;
-    Turn<STAGES> stage;
+    Turn<QUERY_TILES> query;
+    Turn<KEY_STAGES> key_turn;
+    Turn<VALUE_STAGES> value_turn;
     for (;;) {
         int next = take_tile();
         Tile tile(index, rows);
@@ -66,11 +67,12 @@ __device__ __forceinline__ void copy_tiles(const Shared &shared, const TensorMap
         for (int i = 0; i < 2; i++)
             tile_load(shared.queries + query.place * QUERY_BYTES + i * GROUP_BYTES, q, 0, tile.row + i * GROUP_ROWS, tile.head * BLOCKS, shared.query_here(query.place));
         query.next();
-        for (int key = tile.row; key > begin - KEYS; key -= KEYS) {
-            u32 at = stage.place * KEY_BYTES;
-            copy_keys(shared.keys + at, k, tile.head, key, shared.key_free(stage.place), shared.key_here(stage.place), stage);
-            copy_keys(shared.values + at, v, tile.head, key, shared.value_free(stage.place), shared.value_here(stage.place), stage);
-            stage.next();
+        for (int key = last_keys(tile.row); key > begin - KEYS; key -= KEYS) {
+            u32 i = key_turn.place, j = value_turn.place;
+            copy_keys(shared.keys + i * KEY_BYTES, k, tile.head, key, shared.key_free(i), shared.key_here(i), key_turn.parity);
+            copy_keys(shared.values + j * KEY_BYTES, v, tile.head, key, shared.value_free(j), shared.value_here(j), value_turn.parity);
+            key_turn.next();
+            value_turn.next();
         }
         index = next;
     }
@@ -117,8 +119,9 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Tensor
     u32 mine = 1 + group, other = 2 - group; // whose turn it is on the tensor cores
     if (group == 1) group_arrive(other, 256);
 
-    Turn<2> query;
-    Turn<STAGES> key_turn, value_turn;
+    Turn<QUERY_TILES> query;
+    Turn<KEY_STAGES> key_turn;
+    Turn<VALUE_STAGES> value_turn;
     for (;;) {
         barrier_wait(shared.query_here(query.place), query.parity);
         int index = shared.tiles[2 * query.place], begin = shared.tiles[2 * query.place + 1];
@@ -151,10 +154,10 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Tensor
         if (lane == 0) barrier_arrive(shared.key_free(key_turn.place));
         key_turn.next();
         prepare_all(s);
-        mask<true>(s, row, tile.row, first);
+        mask<true>(s, row, last_keys(tile.row), first);
         softmax.step(s);
         round_all(p, s);
-        for (int key = tile.row - KEYS; key > begin - KEYS; key -= KEYS) {
+        for (int key = last_keys(tile.row) - KEYS; key > begin - KEYS; key -= KEYS) {
             barrier_wait(shared.key_here(key_turn.place), key_turn.parity);
             group_sync(mine, 256);
             settle(acc);
@@ -170,7 +173,8 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Tensor
             if (lane == 0) barrier_arrive(shared.key_free(key_turn.place));
             key_turn.next();
             prepare_all(s);
-            if (key < whole_from) mask<false>(s, row, key, first);
+            if (KEYS < ROWS && key + KEYS > group_row) mask<true>(s, row, key, first); // of the first warpgroup's own rows
+            else if (key < whole_from) mask<false>(s, row, key, first);
             softmax.step(s);
             settle(s);
             // No sum is negative, which ptxas does not know: without an arrival between, it
@@ -230,7 +234,7 @@ attention_forward(const __grid_constant__ TensorMap q, const __grid_constant__ T
     extern __shared__ u8 pool[];
     Shared shared(pool);
     if (threadIdx.x == 0) {
-        for (u32 i = 0; i < 2; i++) {
+        for (u32 i = 0; i < QUERY_TILES; i++) {
             barrier_init(shared.query_here(i), 1);
             barrier_init(shared.query_free(i), 2);
         }

@@ -14,9 +14,9 @@
 // hopper_keys.cu, which says how much.
 #line 16 "hopper_queries.cu"
 
-// Shared memory: a tile of queries and of dy; STAGES of keys and of values; barriers, and
+// Shared memory: a tile of queries and of dy; tiles of keys and of values; barriers, and
 // which tile it is.
-#define BARRIERS (2 * QUERY_BYTES + 2 * STAGES * KEY_BYTES)
+#define BARRIERS (2 * QUERY_BYTES + (KEY_STAGES + VALUE_STAGES) * KEY_BYTES)
 
 struct Shared {
     u32 queries, dy, keys, values, barriers; // addresses
@@ -27,17 +27,17 @@ struct Shared {
         queries = shared_address(pool);
         dy = queries + QUERY_BYTES;
         keys = dy + QUERY_BYTES;
-        values = keys + STAGES * KEY_BYTES;
+        values = keys + KEY_STAGES * KEY_BYTES;
         barriers = queries + BARRIERS;
-        tile = reinterpret_cast<int *>(pool + BARRIERS + 8 * (2 + 4 * STAGES));
+        tile = reinterpret_cast<int *>(pool + BARRIERS + 8 * 2 * (1 + KEY_STAGES + VALUE_STAGES));
     }
     // Barriers: what is there, and what may be overwritten.
     __device__ __forceinline__ u32 query_here() const { return barriers; }
     __device__ __forceinline__ u32 query_free() const { return barriers + 8; }
     __device__ __forceinline__ u32 key_here(u32 i) const { return barriers + 8 * (2 + i); }
-    __device__ __forceinline__ u32 key_free(u32 i) const { return barriers + 8 * (2 + STAGES + i); }
-    __device__ __forceinline__ u32 value_here(u32 i) const { return barriers + 8 * (2 + 2 * STAGES + i); }
-    __device__ __forceinline__ u32 value_free(u32 i) const { return barriers + 8 * (2 + 3 * STAGES + i); }
+    __device__ __forceinline__ u32 key_free(u32 i) const { return key_here(KEY_STAGES + i); }
+    __device__ __forceinline__ u32 value_here(u32 i) const { return key_here(2 * KEY_STAGES + i); }
+    __device__ __forceinline__ u32 value_free(u32 i) const { return key_here(2 * KEY_STAGES + VALUE_STAGES + i); }
 };
 
 // copy_tiles is what the thread does that has the copies made. A tile's first keys are
@@ -45,16 +45,17 @@ struct Shared {
 __device__ __forceinline__ void copy_tiles(const Shared &shared, const TensorMap &q, const TensorMap &k, const TensorMap &v, const TensorMap &dy,
                                            const int *doc_start, int rows) {
     int tiles = tiles_of(rows), index = blockIdx.x;
-    Turn<STAGES> stage;
+    Turn<KEY_STAGES> key_turn;
+    Turn<VALUE_STAGES> value_turn;
     for (u32 parity = 1;; parity ^= 1) {
         int next = take_tile();
         Tile tile(index, rows);
         bool any = index < tiles;
         int begin = any ? begin_of(doc_start, tile.row, rows) : 0;
-        for (int key = tile.row; any && key > begin - KEYS; key -= KEYS) {
-            u32 at = stage.place * KEY_BYTES;
-            copy_keys(shared.keys + at, k, tile.head, key, shared.key_free(stage.place), shared.key_here(stage.place), stage);
-            if (key == tile.row) {
+        for (int key = last_keys(tile.row); any && key > begin - KEYS; key -= KEYS) {
+            u32 i = key_turn.place, j = value_turn.place;
+            copy_keys(shared.keys + i * KEY_BYTES, k, tile.head, key, shared.key_free(i), shared.key_here(i), key_turn.parity);
+            if (key == last_keys(tile.row)) {
                 barrier_wait(shared.query_free(), parity);
                 shared.tile[0] = index;
                 shared.tile[1] = begin;
@@ -64,8 +65,9 @@ __device__ __forceinline__ void copy_tiles(const Shared &shared, const TensorMap
                     tile_load(shared.dy + i * GROUP_BYTES, dy, 0, tile.row + i * GROUP_ROWS, tile.head * BLOCKS, shared.query_here());
                 }
             }
-            copy_keys(shared.values + at, v, tile.head, key, shared.value_free(stage.place), shared.value_here(stage.place), stage);
-            stage.next();
+            copy_keys(shared.values + j * KEY_BYTES, v, tile.head, key, shared.value_free(j), shared.value_here(j), value_turn.parity);
+            key_turn.next();
+            value_turn.next();
         }
         if (!any) {
             barrier_wait(shared.query_free(), parity);
@@ -82,7 +84,8 @@ __device__ __forceinline__ void copy_tiles(const Shared &shared, const TensorMap
 __device__ __forceinline__ void compute_tiles(const Shared &shared, const float *log_sum, const float *delta, const int *doc_start, T *dq, int add_dq, int rows) {
     int group = threadIdx.x / 128 - 1, lane = threadIdx.x & 31, tiles = tiles_of(rows);
     u32 queries = shared.queries + group * GROUP_BYTES, dy = shared.dy + group * GROUP_BYTES;
-    Turn<STAGES> turn;
+    Turn<KEY_STAGES> key_turn;
+    Turn<VALUE_STAGES> value_turn;
     for (u32 parity = 0;; parity ^= 1) {
         barrier_wait(shared.query_here(), parity);
         int index = shared.tile[0], begin = shared.tile[1];
@@ -102,16 +105,16 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const float 
         float acc[WIDTH / 2], s[KEYS / 2], dp[KEYS / 2];
         u32 ds[KEYS / 16][4];
         clear(acc);
-        barrier_wait(shared.key_here(turn.place), turn.parity);
+        barrier_wait(shared.key_here(key_turn.place), key_turn.parity);
         settle(acc);
         settle(s);
         settle(dp);
         products_begin();
-        rows_product<GROUP_ROWS, KEYS>(s, queries, shared.keys + turn.place * KEY_BYTES);
-        barrier_wait(shared.value_here(turn.place), turn.parity);
-        rows_product<GROUP_ROWS, KEYS>(dp, dy, shared.values + turn.place * KEY_BYTES);
+        rows_product<GROUP_ROWS, KEYS>(s, queries, shared.keys + key_turn.place * KEY_BYTES);
+        barrier_wait(shared.value_here(value_turn.place), value_turn.parity);
+        rows_product<GROUP_ROWS, KEYS>(dp, dy, shared.values + value_turn.place * KEY_BYTES);
         u32 place;
-        for (int key = tile.row;;) {
+        for (int key = last_keys(tile.row);;) {
             products_wait<1>(); // the scores
             settle(s);
             prepare_all(s);
@@ -129,17 +132,19 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const float 
                 s[i] = p;
             }
             settle(s);
-            place = turn.place;
-            turn.next();
+            place = key_turn.place;
+            u32 value_place = value_turn.place;
+            key_turn.next();
+            value_turn.next();
             bool more = key > begin;
-            if (more) barrier_wait(shared.key_here(turn.place), turn.parity);
+            if (more) barrier_wait(shared.key_here(key_turn.place), key_turn.parity);
             if constexpr (!CAPPED) {
                 products_wait<0>();
                 settle(dp);
 #pragma unroll
                 for (int i = 0; i < KEYS / 2; i++) dp[i] = s[i] * (dp[i] - d[i / 2 % 2]);
             }
-            if (lane == 0) barrier_arrive(shared.value_free(place));
+            if (lane == 0) barrier_arrive(shared.value_free(value_place));
             round_all(ds, dp);
             settle(ds);
             settle(s);
@@ -149,13 +154,13 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const float 
             add_columns_product<KEYS>(acc, ds, shared.keys + place * KEY_BYTES);
             if (!more) break;
             key -= KEYS;
-            rows_product<GROUP_ROWS, KEYS>(s, queries, shared.keys + turn.place * KEY_BYTES);
+            rows_product<GROUP_ROWS, KEYS>(s, queries, shared.keys + key_turn.place * KEY_BYTES);
             products_wait<1>(); // dq, so that ds needs no registers beside dp
             settle(acc);
             settle(ds);
             if (lane == 0) barrier_arrive(shared.key_free(place));
-            barrier_wait(shared.value_here(turn.place), turn.parity);
-            rows_product<GROUP_ROWS, KEYS>(dp, dy, shared.values + turn.place * KEY_BYTES);
+            barrier_wait(shared.value_here(value_turn.place), value_turn.parity);
+            rows_product<GROUP_ROWS, KEYS>(dp, dy, shared.values + value_turn.place * KEY_BYTES);
         }
         if (lane == 0) barrier_arrive(shared.query_free());
         products_wait<0>();

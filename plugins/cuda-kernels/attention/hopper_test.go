@@ -20,7 +20,7 @@ func arches(b *devicetest.Bench) []string {
 	return []string{"", device.HopperArch}
 }
 
-// TestHopperChoice: the kernels for Hopper are for 16-bit heads of 64 and 128 columns, and
+// TestHopperChoice: the kernels for Hopper are for 16-bit heads of 64, 128 and 256 columns, and
 // their blocks fit.
 func TestHopperChoice(t *testing.T) {
 	for _, test := range []struct {
@@ -32,6 +32,8 @@ func TestHopperChoice(t *testing.T) {
 	}{
 		{64, 64, device.BFloat16, large, device.HopperArch, true},
 		{128, 128, device.Float16, large, device.HopperArch, true},
+		{256, 256, device.BFloat16, large, device.HopperArch, true},
+		{256, 256, device.BFloat16, 99 << 10, device.HopperArch, false},
 		{128, 128, device.BFloat16, large, "", false},
 		{128, 128, device.BFloat16, large, "sm_100a", false},
 		{128, 128, device.BFloat16, 0, device.HopperArch, false},
@@ -82,7 +84,7 @@ func where(got []float32, want []float64, heads, width int, bound float64) strin
 // TestHopper compares the kernels for Hopper with float64 over lengths about those of
 // tiles, documents of one token, and every mask.
 func TestHopper(t *testing.T) {
-	for _, width := range []int{64, 128} {
+	for _, width := range []int{64, 128, 256} {
 		all := masks(plainOp(4, 2, width, width))
 		for _, heads := range [][2]int{{3, 3}, {5, 1}} {
 			op := plainOp(heads[0], heads[1], width, width)
@@ -123,7 +125,7 @@ func tryHopper(b *devicetest.Bench, p *problem, typ device.Type) {
 // TestHopperDocuments: a document that ends anywhere in a tile of keys, and a long one
 // behind it: of the rows that see the tile, each half has its own.
 func TestHopperDocuments(t *testing.T) {
-	for _, width := range []int{64, 128} {
+	for _, width := range []int{64, 128, 256} {
 		for _, change := range []func(o *graph.Attention){
 			func(*graph.Attention) {}, func(o *graph.Attention) { o.Cap = 3 }, func(o *graph.Attention) { o.Window = 300 }, func(o *graph.Attention) { o.Chunk = 400 },
 		} {

@@ -52,7 +52,7 @@ func (a *Attention) FallsBack() string {
 	case a.hopper || a.flash && a.spec.Arch != device.HopperArch:
 		return ""
 	case a.flash:
-		return "the fastest are for heads of 64 or 128 columns"
+		return "the fastest are for heads of 64, 128 or 256 columns"
 	case a.spec.Type == device.Float32:
 		return "there are no tensor cores for float32"
 	default:

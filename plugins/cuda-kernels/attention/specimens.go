@@ -13,7 +13,7 @@ func Specimens(set *device.Set) {
 	}
 	large := 227 << 10
 	for _, t := range []device.Type{device.BFloat16, device.Float16} {
-		for _, width := range []int{64, 128} {
+		for _, width := range []int{64, 128, 256} {
 			specimen(set, Spec{Op: plainOp(8, 2, width, width), Type: t, Shared: large, Arch: device.HopperArch})
 		}
 	}
@@ -31,6 +31,9 @@ func Specimens(set *device.Set) {
 	}
 	specimen(set, Spec{Op: masked, Type: device.BFloat16, Shared: large})
 	specimen(set, Spec{Op: masked, Type: device.BFloat16, Shared: large, Arch: device.HopperArch})
+	capped := plainOp(16, 8, 256, 256)
+	capped.Cap, capped.Window = 50, 4096
+	specimen(set, Spec{Op: capped, Type: device.BFloat16, Shared: large, Arch: device.HopperArch})
 	specimen(set, Spec{Op: plainOp(2, 1, 300, 40), Type: device.Float32})
 }
 

@@ -1,9 +1,10 @@
 // What the forward pass and the gradient of queries share on Hopper: tiles of rows that
-// blocks take, and which of a tile of keys their rows see.
-#line 4 "tile_rows.cuh"
+// blocks take, and which of a tile of keys their rows see. Defined are KEYS, the rows of a
+// tile of keys, ROWS or half of that, and KEY_STAGES and VALUE_STAGES, how many tiles of keys
+// and of values a block holds.
+#line 6 "tile_rows.cuh"
 
 #define ROWS 128      // of a tile of queries
-#define KEYS 128      // of a tile of keys
 #define GROUP_ROWS 64 // of a warpgroup
 #define GROUP_BYTES (GROUP_ROWS * WIDTH * 2)
 #define QUERY_BYTES (2 * GROUP_BYTES)
@@ -12,17 +13,19 @@
 // make_key_barriers makes those of the rings of keys and of values, which eight warps
 // read.
 template <typename Shared> __device__ __forceinline__ void make_key_barriers(const Shared &shared) {
-    for (u32 i = 0; i < STAGES; i++) {
+    for (u32 i = 0; i < KEY_STAGES; i++) {
         barrier_init(shared.key_here(i), 1);
         barrier_init(shared.key_free(i), 8);
+    }
+    for (u32 i = 0; i < VALUE_STAGES; i++) {
         barrier_init(shared.value_here(i), 1);
         barrier_init(shared.value_free(i), 8);
     }
 }
 
 // copy_keys starts the copy of a tile of keys, or of values, once its place is free.
-__device__ __forceinline__ void copy_keys(u32 to, const TensorMap &map, int head, int key, u32 free, u32 here, const Turn<STAGES> &stage) {
-    barrier_wait(free, stage.parity ^ 1);
+__device__ __forceinline__ void copy_keys(u32 to, const TensorMap &map, int head, int key, u32 free, u32 here, u32 parity) {
+    barrier_wait(free, parity ^ 1);
     barrier_expect(here, KEY_BYTES);
     tile_load(to, map, 0, key, head / GROUP * BLOCKS, here);
 }
@@ -39,6 +42,10 @@ struct Tile {
         row = ((rows + ROWS - 1) / ROWS - 1 - index / HEADS) * ROWS;
     }
 };
+
+// last_keys is the row that a tile's last tile of keys begins with: its first ones are
+// that, and those before it.
+__device__ __forceinline__ int last_keys(int row) { return row + ROWS - KEYS; }
 
 // Those that were taken beyond each block's first, and the blocks that found none: 0
 // between launches, which must follow each other.

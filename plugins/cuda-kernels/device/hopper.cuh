@@ -169,6 +169,7 @@ template <int N> __device__ __forceinline__ void settle(u32 (&a)[N][4]) {
 #define FOUR(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 #define SIXTEEN(i) FOUR(i), FOUR(i + 4), FOUR(i + 8), FOUR(i + 12)
 #define THIRTY_TWO(i) SIXTEEN(i), SIXTEEN(i + 16)
+#define NUMBERS_16 SIXTEEN(0)
 #define NUMBERS_32 THIRTY_TWO(0)
 #define NUMBERS_64 NUMBERS_32, THIRTY_TWO(32)
 #define NUMBERS_96 NUMBERS_64, THIRTY_TWO(64)
@@ -185,6 +186,7 @@ template <int N> __device__ __forceinline__ void settle(u32 (&a)[N][4]) {
                      "}, {%" #P0 ", %" #P1 ", %" #P2 ", %" #P3 "}, %" #P4 ", p, 1, 1, %" #P6 ";\n}"                                               \
                      : OPERANDS : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add), "n"(DOWN_B) : "memory");                           \
     }
+PRODUCT(32, 16, TEN() "%10,%11,%12,%13,%14,%15", NUMBERS_16, 16, 17, 18, 19, 20, 21, 22)
 PRODUCT(64, 32, TENS_30 "%30,%31", NUMBERS_32, 32, 33, 34, 35, 36, 37, 38)
 PRODUCT(128, 64, TENS_60 "%60,%61,%62,%63", NUMBERS_64, 64, 65, 66, 67, 68, 69, 70)
 PRODUCT(192, 96, TENS_90 "%90,%91,%92,%93,%94,%95", NUMBERS_96, 96, 97, 98, 99, 100, 101, 102)

@@ -133,7 +133,7 @@ func TestAttentionChoices(t *testing.T) {
 		want  string
 	}{
 		"heads of 128, Hopper": {128, device.HopperArch, ""}, "heads of 128": {128, "sm_80", ""}, "heads of 96": {96, "sm_80", ""},
-		"heads of 96, Hopper": {96, device.HopperArch, "attention (1) on slower kernels (the fastest are for heads of 64 or 128 columns)"},
+		"heads of 96, Hopper": {96, device.HopperArch, "attention (1) on slower kernels (the fastest are for heads of 64, 128 or 256 columns)"},
 		"heads of 20":         {20, "sm_80", "attention (1) on slower kernels (there are no tensor cores for heads of 20 and 20 columns)"},
 	} {
 		e, err := planOf(t, llama(t, shape{1, 512, 4, 2, test.width, 1024, 512}), Options{Arch: test.arch, Processors: 132, SharedBytes: 227 << 10})

@@ -73,6 +73,10 @@ var knownSpills = []known{
 		"heads of 128 columns under a cap and a window: results, scores and their gradients take 192 of 240 registers; what is spilled is read beside none of them",
 	},
 	{
+		"attention/hopper_wide_keys.cu", "attention_wide_keys", "sm_90a", 120,
+		"heads of 256 columns: results, scores and their gradients take 176 of 240 registers, addresses of operands many of the rest; three numbers a step are read beside products",
+	},
+	{
 		"attention/decode.cu", "attention_decode", "sm_80", 24,
 		"keys of 192 columns: ptxas stops at 40 registers of its own accord, and spills three numbers",
 	},
