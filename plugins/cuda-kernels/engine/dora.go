@@ -123,15 +123,15 @@ func (d *dora) scratchBytes(rowCount int) int64 {
 func (d *dora) work(backward bool) (passes, products float64) {
 	switch {
 	case d.n.drop != nil && backward:
-		return 8, 2
+		return 7, 2
 	case d.n.drop != nil:
 		return 6, 1
-	case !backward:
+	case !backward, !d.n.trained(d.n.op.Adapter.Magnitude):
 		return 2, 0
 	case d.keepsOutput():
-		return 4, 0
+		return 3, 0
 	}
-	return 4, 1
+	return 3, 1
 }
 
 // whole is u = x·Wᵀ + h·Bᵀ, h being s·x·Aᵀ.
@@ -173,8 +173,9 @@ func (d *dora) backward(c *call, a *graph.Adapter, x, dy operand) {
 	m := d.matrices()
 	if d.n.trained(a.Magnitude) {
 		d.magnitude(c, a, x, dy, m)
+	} else {
+		d.scale.Write(c.q, c.rows, dy.at, dy.at, m.Ratio, 0)
 	}
-	d.scale.Write(c.q, c.rows, dy.at, dy.at, m.Ratio, 0)
 	d.n.e.clock.lap(familyAdapter + familyBackward)
 }
 
@@ -190,9 +191,11 @@ func (d *dora) droppedBackward(c *call, a *graph.Adapter, x, dy operand) {
 	dz, more := d.scratch(c), d.scratch(c)
 	if n.trained(a.Magnitude) {
 		d.whole(c, dz, dropped, h)
-		d.kernel.Dots(c.q, c.rows, e.gradient(a.Magnitude), dy.at, dz.at, m.Norm, m.Norm, c.lend(d.kernel.Workspace(c.rows)))
+		g := rows.DoRAGradient{DY: dy.at, Y: dz.at, By: m.Norm, DM: e.gradient(a.Magnitude), DZ: dz.at}
+		d.kernel.Gradient(c.q, c.rows, g, m, c.lend(d.kernel.Workspace(c.rows)))
+	} else {
+		d.scale.Write(c.q, c.rows, dz.at, dy.at, m.Ratio, 0)
 	}
-	d.scale.Write(c.q, c.rows, dz.at, dy.at, m.Ratio, 0)
 	d.scale.Write(c.q, c.rows, more.at, dy.at, m.Ratio, -1)
 	grad := n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
 	n.ofOutput(c, a, grad, dz, h)
@@ -213,18 +216,18 @@ func (d *dora) droppedBackward(c *call, a *graph.Adapter, x, dy operand) {
 	n.drop.Apply(c.q, c.rows, dx.at, dropped.at, c.batch.sample, c.batch.position, e.keyAt(n.key), a.Dropout, true)
 }
 
-// magnitude adds to the gradient of m, without dropout. y is m times the product over the
-// norm, so that dm = Σ dy∘y / m; where y is not kept, the product is made again.
+// magnitude adds to the gradient of m, without dropout, and puts dz in the place of dy in
+// the same pass. y is m times the product over the norm, so that dm = Σ dy∘y / m; where y
+// is not kept, the product is made again.
 func (d *dora) magnitude(c *call, a *graph.Adapter, x, dy operand, m rows.DoRAMatrices) {
-	n, e := d.n, d.n.e
-	gradient := e.gradient(a.Magnitude)
+	g := rows.DoRAGradient{DY: dy.at, DM: d.n.e.gradient(a.Magnitude), DZ: dy.at}
 	if d.keepsOutput() {
-		d.kernel.Dots(c.q, c.rows, gradient, dy.at, c.out[0], m.M, m.Norm, c.lend(d.kernel.Workspace(c.rows)))
-		d.kernel.Missing(c.q, c.rows, gradient, dy.at, x.at, m)
-		return
+		g.Y, g.By = c.out[0], m.M
+		d.kernel.Missing(c.q, c.rows, g.DM, dy.at, x.at, m)
+	} else {
+		h, u := d.n.keptOrAgain(c, a, x), d.scratch(c)
+		d.whole(c, u, x, h)
+		g.Y, g.By = u.at, m.Norm
 	}
-	h := n.keptOrAgain(c, a, x)
-	u := d.scratch(c)
-	d.whole(c, u, x, h)
-	d.kernel.Dots(c.q, c.rows, gradient, dy.at, u.at, m.Norm, m.Norm, c.lend(d.kernel.Workspace(c.rows)))
+	d.kernel.Gradient(c.q, c.rows, g, m, c.lend(d.kernel.Workspace(c.rows)))
 }

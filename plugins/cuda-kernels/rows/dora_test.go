@@ -11,79 +11,123 @@ import (
 	"github.com/honeml/hone/plugins/cuda-kernels/rows/rowstest"
 )
 
-// TestDoRA compares norms, ratios and gradients of magnitudes with float64; the first row
-// is zeros, and the magnitude of another is 0.
+// A dora is the matrices of a linear with magnitudes, and what float64 has for them. Its
+// first row is zeros, and the magnitudes of the third and the last are 0.
+type dora struct {
+	rows.DoRASpec
+	rows.DoRAMatrices
+	w, a, b, m          rowstest.Buffer
+	norm, ratio         rowstest.Buffer
+	whole               []float64 // W + s·B·A
+	wantNorm, wantRatio []float64
+}
+
+// drawDoRA draws one, B by a factor smaller than the others.
+func drawDoRA(b *devicetest.Bench, s rows.DoRASpec, scale, factor float32) *dora {
+	b.Helper()
+	changed := func(t device.Type, count int, seed uint64, change func(numbers []float32)) rowstest.Buffer {
+		x := rowstest.Random(b, t, count, seed)
+		change(x.Numbers)
+		for i := range x.Numbers {
+			x.Numbers[i] = devicetest.Round(t, x.Numbers[i])
+		}
+		x.Pointer = b.Upload(t, x.Numbers)
+		return x
+	}
+	d := &dora{
+		DoRASpec: s, whole: make([]float64, s.Out*s.In), wantNorm: make([]float64, s.Out), wantRatio: make([]float64, s.Out),
+		w: changed(s.Weight, s.Out*s.In, 1, func(x []float32) { clear(x[:s.In]) }), a: rowstest.Random(b, s.Type, s.Rank*s.In, 2),
+		b: changed(s.Type, s.Out*s.Rank, 3, func(x []float32) {
+			clear(x[:s.Rank])
+			for i := range x {
+				x[i] *= factor
+			}
+		}),
+		m:    changed(device.Float32, s.Out, 4, func(x []float32) { x[2], x[s.Out-1] = 0, 0 }),
+		norm: rowstest.Empty(b, device.Float32, s.Out), ratio: rowstest.Empty(b, device.Float32, s.Out),
+	}
+	for c := range s.Out {
+		for k := range s.In {
+			v := d.w.At(c*s.In + k)
+			for r := range s.Rank {
+				v += float64(scale) * d.b.At(c*s.Rank+r) * d.a.At(r*s.In+k)
+			}
+			d.whole[c*s.In+k] = v
+			d.wantNorm[c] += v * v
+		}
+		d.wantNorm[c], d.wantRatio[c] = math.Sqrt(d.wantNorm[c]), 1
+		if d.wantNorm[c] > 0 {
+			d.wantRatio[c] = d.m.At(c) / d.wantNorm[c]
+		}
+	}
+	d.DoRAMatrices = rows.DoRAMatrices{
+		W: d.w.Pointer, A: d.a.Pointer, B: d.b.Pointer, M: d.m.Pointer, Norm: d.norm.Pointer, Ratio: d.ratio.Pointer, Scale: scale,
+	}
+	return d
+}
+
+// TestDoRA compares norms, ratios and gradients of magnitudes with float64, where rows and
+// magnitudes are zeros too.
 func TestDoRA(t *testing.T) {
-	const n, scale = 70, 0.5
 	b := devicetest.Open(t)
 	for _, types := range [][2]device.Type{{device.Float32, device.Float32}, {device.BFloat16, device.BFloat16}, {device.Float16, device.Float16}, {device.BFloat16, device.Float32}} {
 		for _, shape := range [][3]int{{264, 72, 8}, {9, 7, 3}, {130, 515, 16}, {33, 18, 200}} {
 			s := rows.DoRASpec{Type: types[0], Weight: types[1], In: shape[0], Out: shape[1], Rank: shape[2]}
 			set := &device.Set{}
-			d := rows.NewDoRA(set, s)
+			k := rows.NewDoRA(set, s)
 			b.Load(set)
 			name := fmt.Sprintf("%+v: ", s)
-			zeroed := func(t device.Type, count int, seed uint64, zeros int) rowstest.Buffer {
-				x := rowstest.Random(b, t, count, seed)
-				clear(x.Numbers[:zeros])
-				x.Pointer = b.Upload(t, x.Numbers)
-				return x
-			}
-			w, a, up := zeroed(s.Weight, s.Out*s.In, 1, s.In), rowstest.Random(b, s.Type, s.Rank*s.In, 2), zeroed(s.Type, s.Out*s.Rank, 3, s.Rank)
-			m := rowstest.Random(b, device.Float32, s.Out, 4)
-			m.Numbers[2] = 0
-			m.Pointer = b.Upload(device.Float32, m.Numbers)
-			norm, ratio := rowstest.Empty(b, device.Float32, s.Out), rowstest.Empty(b, device.Float32, s.Out)
-			whole := make([]float64, s.Out*s.In)
-			wantNorm, wantRatio := make([]float64, s.Out), make([]float64, s.Out)
-			for c := range s.Out {
-				for k := range s.In {
-					v := w.At(c*s.In + k)
-					for r := range s.Rank {
-						v += scale * up.At(c*s.Rank+r) * a.At(r*s.In+k)
-					}
-					whole[c*s.In+k] = v
-					wantNorm[c] += v * v
-				}
-				wantNorm[c], wantRatio[c] = math.Sqrt(wantNorm[c]), 1
-				if wantNorm[c] > 0 {
-					wantRatio[c] = m.At(c) / wantNorm[c]
-				}
-			}
-			matrices := rows.DoRAMatrices{W: w.Pointer, A: a.Pointer, B: up.Pointer, M: m.Pointer, Norm: norm.Pointer, Ratio: ratio.Pointer, Scale: scale}
-			d.Norms(b.Queue, matrices)
+			d := drawDoRA(b, s, 0.5, 1)
+			k.Norms(b.Queue, d.DoRAMatrices)
 			size := math.Sqrt(float64(s.In * s.Rank))
-			rowstest.Compare(b, name+"norm", norm, wantNorm, 1e-5*size)
-			rowstest.Compare(b, name+"ratio", ratio, wantRatio, 1e-5)
-
-			x, dy, y := rowstest.Random(b, s.Type, n*s.In, 5), rowstest.Random(b, s.Type, n*s.Out, 6), rowstest.Random(b, s.Type, n*s.Out, 7)
-			sum := rowstest.Random(b, device.Float32, s.Out, 9)
-			wantSum, workspace := wide(sum), b.Alloc(device.Float32, int(d.Workspace(n)/4))
-			for _, by := range []rowstest.Buffer{rowstest.Random(b, device.Float32, s.Out, 10), m} {
-				d.Dots(b.Queue, n, sum.Pointer, dy.Pointer, y.Pointer, by.Pointer, norm.Pointer, workspace)
-				for c := range s.Out {
-					for row := range n {
-						if by.At(c) != 0 && wantNorm[c] != 0 {
-							wantSum[c] += dy.At(row*s.Out+c) * y.At(row*s.Out+c) / by.At(c)
-						}
-					}
-				}
+			rowstest.Compare(b, name+"norm", d.norm, d.wantNorm, 1e-5*size)
+			rowstest.Compare(b, name+"ratio", d.ratio, d.wantRatio, 1e-5)
+			for _, n := range []int{1, 70, 300} {
+				d.compareGradients(b, k, n, name)
 			}
-			large := 0.0 // a divisor may be small
-			for _, v := range wantSum {
-				large = max(large, math.Abs(v))
-			}
-			rowstest.Compare(b, name+"dots", sum, wantSum, 1e-5*large+1e-3)
-
-			d.Missing(b.Queue, n, sum.Pointer, dy.Pointer, x.Pointer, matrices)
-			for row := range n {
-				for k := range s.In {
-					wantSum[2] += dy.At(row*s.Out+2) * x.At(row*s.In+k) * whole[2*s.In+k] / wantNorm[2]
-				}
-			}
-			rowstest.Compare(b, name+"missing", sum, wantSum, 1e-5*large+2e-3)
 		}
 	}
+}
+
+// compareGradients compares what goes back through the magnitudes, on n rows, dz in a place
+// of its own and in those of dy and y.
+func (d *dora) compareGradients(b *devicetest.Bench, k *rows.DoRA, n int, name string) {
+	b.Helper()
+	sum := rowstest.Random(b, device.Float32, d.Out, 9)
+	wantSum, workspace := wide(sum), b.Alloc(device.Float32, int(k.Workspace(n)/4))
+	large := 0.0 // a divisor may be small
+	for place, by := range []rowstest.Buffer{rowstest.Random(b, device.Float32, d.Out, 10), d.m, d.norm} {
+		dy, y := rowstest.Random(b, d.Type, n*d.Out, 6), rowstest.Random(b, d.Type, n*d.Out, 7)
+		if by.Pointer == d.norm.Pointer {
+			by.Numbers = b.Download(by.Pointer, by.Type, d.Out)
+		}
+		dz := []rowstest.Buffer{rowstest.Empty(b, d.Type, n*d.Out), dy, y}[place]
+		g := rows.DoRAGradient{DY: dy.Pointer, Y: y.Pointer, By: by.Pointer, DM: sum.Pointer, DZ: dz.Pointer}
+		k.Gradient(b.Queue, n, g, d.DoRAMatrices, workspace)
+		wantZ := make([]float64, n*d.Out)
+		for i := range wantZ {
+			c := i % d.Out
+			wantZ[i] = dy.At(i) * d.wantRatio[c]
+			if by.At(c) != 0 && d.wantNorm[c] != 0 {
+				wantSum[c] += dy.At(i) * y.At(i) / by.At(c)
+			}
+		}
+		rowstest.Compare(b, fmt.Sprintf("%s%d rows, dz %d", name, n, place), dz, wantZ, 1e-4)
+		for _, v := range wantSum {
+			large = max(large, math.Abs(v))
+		}
+		rowstest.Compare(b, fmt.Sprintf("%s%d rows, dm %d", name, n, place), sum, wantSum, 1e-5*large+1e-3)
+	}
+	x, dy := rowstest.Random(b, d.Type, n*d.In, 5), rowstest.Random(b, d.Type, n*d.Out, 6)
+	k.Missing(b.Queue, n, sum.Pointer, dy.Pointer, x.Pointer, d.DoRAMatrices)
+	for _, c := range []int{2, d.Out - 1} {
+		for row := range n {
+			for i := range d.In {
+				wantSum[c] += dy.At(row*d.Out+c) * x.At(row*d.In+i) * d.whole[c*d.In+i] / d.wantNorm[c]
+			}
+		}
+	}
+	rowstest.Compare(b, fmt.Sprintf("%s%d rows, missing", name, n), sum, wantSum, 1e-5*large+2e-3)
 }
 
 // TestScaled multiplies columns, in place, into another matrix, and added.
