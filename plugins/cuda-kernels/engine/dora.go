@@ -14,7 +14,8 @@ import (
 type dora struct {
 	n      *linearNode
 	kernel *rows.DoRA
-	span   span // norms and ratios
+	norms  *rows.RowNorms // from products that tensor cores make; nil: kernel's
+	span   span           // norms, ratios, and the squares of W's rows where norms begins with them
 
 	scale *rows.Scaled // of gradients, in the activations' type
 	out   *rows.Scaled // from that type into y
@@ -24,12 +25,13 @@ type dora struct {
 // newDoRA asks for the kernels of a linear whose adapter has magnitudes.
 func newDoRA(n *linearNode) *dora {
 	set, act, y := &n.e.set, n.e.act, n.outType()
+	spec := rows.DoRASpec{Type: act, Weight: n.e.matrixType(n.op.Weight), In: n.in, Out: n.out, Rank: n.op.Adapter.Rank}
 	d := &dora{
-		n: n,
-		kernel: rows.NewDoRA(set, rows.DoRASpec{
-			Type: act, Weight: n.e.matrixType(n.op.Weight), In: n.in, Out: n.out, Rank: n.op.Adapter.Rank,
-		}),
+		n: n, kernel: rows.NewDoRA(set, spec),
 		scale: rows.NewScaled(set, n.out, act, act), out: rows.NewScaled(set, n.out, act, y), of: rows.NewScaled(set, n.out, y, y),
+	}
+	if n.input != nil && spec.Weight == act && !n.e.g.Params[n.op.Weight].Trainable {
+		d.norms = rows.NewRowNorms(set, spec)
 	}
 	n.e.doras = append(n.e.doras, d)
 	return d
@@ -40,14 +42,36 @@ func (d *dora) matrices() rows.DoRAMatrices {
 	e, a := d.n.e, d.n.op.Adapter
 	return rows.DoRAMatrices{
 		W: e.matrix(d.n.op.Weight), A: e.matrix(a.A), B: e.matrix(a.B), M: e.vector(a.Magnitude),
-		Norm: e.at(d.span), Ratio: e.at(d.span).Offset(device.Align(4 * int64(d.n.out))), Scale: float32(a.Scaling()),
+		Norm: d.vector(0), Ratio: d.vector(1), Scale: float32(a.Scaling()),
 	}
 }
 
-// layOutDoRA takes the memory of norms and ratios.
+// vector is where a vector [out] of those in its span lies.
+func (d *dora) vector(i int) device.Pointer {
+	return d.n.e.at(d.span).Offset(int64(i) * need(4*int64(d.n.out)))
+}
+
+// squares is where those of W's rows lie.
+func (d *dora) squares() device.Pointer { return d.vector(2) }
+
+// layOutDoRA takes the memory of norms, ratios and squares.
 func (e *Engine) layOutDoRA(a *arena) {
 	for _, d := range e.doras {
-		d.span = a.take("adapters", need(4*int64(d.n.out), 4*int64(d.n.out)))
+		count := int64(2)
+		if d.norms != nil {
+			count++
+		}
+		d.span = a.take("adapters", count*need(4*int64(d.n.out)))
+	}
+}
+
+// takeSquares takes the squares of the rows of frozen weights, once they are loaded.
+func (e *Engine) takeSquares() {
+	for _, d := range e.doras {
+		if d.norms != nil {
+			e.q.At(d.n.name() + ", the squares of its rows")
+			d.norms.Squares(e.q, d.squares(), e.matrix(d.n.op.Weight))
+		}
 	}
 }
 
@@ -60,9 +84,33 @@ func (e *Engine) takeNorms() {
 	e.normsTaken = true
 	for _, d := range e.doras {
 		e.q.At(d.n.name() + ", the norms of its rows")
-		d.kernel.Norms(e.q, d.matrices())
+		d.take()
 	}
 	e.clock.lap(familyAdapter)
+}
+
+// take takes the norms of one linear. No node is at work then: the scratch memory is free.
+func (d *dora) take() {
+	e, m, in := d.n.e, d.matrices(), d.n.input
+	if d.norms == nil {
+		d.kernel.Norms(e.q, m)
+		return
+	}
+	c := call{q: e.q, scratch: e.workspace()}
+	p := rows.NormProducts{Squares: d.squares(), ProductShares: in.ProductShares(d.n.out), GramShares: in.GramShares()}
+	p.Products, p.Gram = c.take(in.ShareBytes(d.n.out, p.ProductShares)), c.take(in.ShareBytes(d.n.op.Adapter.Rank, p.GramShares))
+	in.Products(e.q, d.n.out, p.Products, m.W, m.A)
+	in.Gram(e.q, p.Gram, m.A)
+	d.norms.Norms(e.q, m, p)
+}
+
+// normBytes is what take takes of the scratch memory.
+func (d *dora) normBytes() int64 {
+	if d.norms == nil {
+		return 0
+	}
+	in := d.n.input
+	return need(in.ShareBytes(d.n.out, in.ProductShares(d.n.out)), in.ShareBytes(d.n.op.Adapter.Rank, in.GramShares()))
 }
 
 // beginMagnitudes gives those that no checkpoint holds their first values, the norms.

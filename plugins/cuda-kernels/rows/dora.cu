@@ -12,7 +12,7 @@ enum { WARPS = 8 };
 // is all zeros.
 //
 // A warp has ROWS rows. FLOPs 2·OUT·IN·RANK; bytes those of w, and a out of the cache for
-// every ROWS rows.
+// every ROWS rows. Bound by the FLOPs: where tensor cores can have them, norms.cu does it.
 extern "C" __global__ void __launch_bounds__(32 * WARPS)
     row_norms(float *norm, float *ratio, const Weight *w, const T *a, const T *b, const float *m, float scale) {
     __shared__ float factors[WARPS][ROWS][RANK];

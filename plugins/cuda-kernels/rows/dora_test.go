@@ -3,8 +3,10 @@ package rows_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
+	"github.com/honeml/hone/plugins/cuda-kernels/adapter"
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/device/devicetest"
 	"github.com/honeml/hone/plugins/cuda-kernels/rows"
@@ -46,24 +48,30 @@ func drawDoRA(b *devicetest.Bench, s rows.DoRASpec, scale, factor float32) *dora
 		m:    changed(device.Float32, s.Out, 4, func(x []float32) { x[2], x[s.Out-1] = 0, 0 }),
 		norm: rowstest.Empty(b, device.Float32, s.Out), ratio: rowstest.Empty(b, device.Float32, s.Out),
 	}
-	for c := range s.Out {
-		for k := range s.In {
-			v := d.w.At(c*s.In + k)
-			for r := range s.Rank {
-				v += float64(scale) * d.b.At(c*s.Rank+r) * d.a.At(r*s.In+k)
-			}
-			d.whole[c*s.In+k] = v
-			d.wantNorm[c] += v * v
-		}
-		d.wantNorm[c], d.wantRatio[c] = math.Sqrt(d.wantNorm[c]), 1
-		if d.wantNorm[c] > 0 {
-			d.wantRatio[c] = d.m.At(c) / d.wantNorm[c]
-		}
-	}
 	d.DoRAMatrices = rows.DoRAMatrices{
 		W: d.w.Pointer, A: d.a.Pointer, B: d.b.Pointer, M: d.m.Pointer, Norm: d.norm.Pointer, Ratio: d.ratio.Pointer, Scale: scale,
 	}
+	for c := range s.Out {
+		d.take(c)
+	}
 	return d
+}
+
+// take takes row c of W + s·B·A, its norm and its ratio.
+func (d *dora) take(c int) {
+	squares := 0.0
+	for k := range d.In {
+		v := d.w.At(c*d.In + k)
+		for r := range d.Rank {
+			v += float64(d.Scale) * d.b.At(c*d.Rank+r) * d.a.At(r*d.In+k)
+		}
+		d.whole[c*d.In+k] = v
+		squares += v * v
+	}
+	d.wantNorm[c], d.wantRatio[c] = math.Sqrt(squares), 1
+	if squares > 0 {
+		d.wantRatio[c] = d.m.At(c) / d.wantNorm[c]
+	}
 }
 
 // TestDoRA compares norms, ratios and gradients of magnitudes with float64, where rows and
@@ -128,6 +136,85 @@ func (d *dora) compareGradients(b *devicetest.Bench, k *rows.DoRA, n int, name s
 		}
 	}
 	rowstest.Compare(b, fmt.Sprintf("%s%d rows, missing", name, n), sum, wantSum, 1e-5*large+2e-3)
+}
+
+// TestRowNorms compares norms that come from products on tensor cores with float64: with B
+// of zeros, of a size that training gives it and as large as A; where rows are zeros, of W,
+// of B or of both; where W and s·B·A leave half of each other, next to nothing, or nothing.
+func TestRowNorms(t *testing.T) {
+	const scale = 0.5
+	b := devicetest.Open(t)
+	for _, kind := range []device.Type{device.BFloat16, device.Float16} {
+		for _, shape := range [][3]int{{264, 72, 8}, {4096, 515, 16}, {1000, 130, 24}, {200, 64, 96}} {
+			s := rows.DoRASpec{Type: kind, Weight: kind, In: shape[0], Out: shape[1], Rank: shape[2]}
+			input := adapter.InputSpec{Type: kind, Width: s.In, Rank: s.Rank, Shared: b.GPU.Info.SharedPerBlock, Processors: b.GPU.Info.SMs}
+			if !adapter.RunsInput(input) {
+				t.Fatalf("%+v: there is no kernel", input)
+			}
+			set := &device.Set{}
+			norms, products := rows.NewRowNorms(set, s), adapter.NewInput(set, input)
+			b.Load(set)
+			for _, factor := range []float32{0, 0.01, 1} {
+				d := drawDoRA(b, s, scale, factor)
+				d.leave(b, 5, 0)
+				d.leave(b, 6, -0.5)
+				d.leave(b, 7, -1)
+				d.b.Numbers[8*s.Rank] = 2 // and of A's first row, W_8 is just that
+				clear(d.b.Numbers[8*s.Rank+1 : 9*s.Rank])
+				d.leave(b, 8, -1)
+				p := rows.NormProducts{Squares: b.Alloc(device.Float32, s.Out), ProductShares: products.ProductShares(s.Out), GramShares: products.GramShares()}
+				p.Products = b.Alloc(device.Float32, s.Out*s.Rank*p.ProductShares)
+				p.Gram = b.Alloc(device.Float32, s.Rank*s.Rank*p.GramShares)
+				norms.Squares(b.Queue, p.Squares, d.W)
+				run := func() {
+					products.Products(b.Queue, s.Out, p.Products, d.W, d.A)
+					products.Gram(b.Queue, p.Gram, d.A)
+					norms.Norms(b.Queue, d.DoRAMatrices, p)
+				}
+				run()
+				d.compareNorms(b, fmt.Sprintf("%+v, B by %v", s, factor))
+				first := b.Download(d.Norm, device.Float32, s.Out)
+				run()
+				if !slices.Equal(first, b.Download(d.Norm, device.Float32, s.Out)) {
+					t.Errorf("%+v: norms differ the second time", s)
+				}
+			}
+		}
+	}
+}
+
+// leave makes row c of W what s·B·A is there, by a factor, and rounded.
+func (d *dora) leave(b *devicetest.Bench, c int, factor float64) {
+	b.Helper()
+	for k := range d.In {
+		v := 0.0
+		for r := range d.Rank {
+			v += float64(d.Scale) * d.b.At(c*d.Rank+r) * d.a.At(r*d.In+k)
+		}
+		d.w.Numbers[c*d.In+k] = devicetest.Round(d.Weight, float32(factor*v))
+	}
+	d.w.Pointer, d.b.Pointer = b.Upload(d.Weight, d.w.Numbers), b.Upload(d.Type, d.b.Numbers)
+	d.W, d.B = d.w.Pointer, d.b.Pointer
+	d.take(c)
+}
+
+// compareNorms compares them to a part of each: a thousandth in the rows that leave has
+// made, whose terms are more than what is left of them, and far less in the others.
+func (d *dora) compareNorms(b *devicetest.Bench, name string) {
+	b.Helper()
+	norm, ratio := b.Download(d.Norm, device.Float32, d.Out), b.Download(d.Ratio, device.Float32, d.Out)
+	for c := range d.Out {
+		limit := 3e-5
+		if c >= 5 && c <= 8 {
+			limit = 1e-3
+		}
+		for _, pair := range [][2]float64{{float64(norm[c]), d.wantNorm[c]}, {float64(ratio[c]), d.wantRatio[c]}} {
+			if got, want := pair[0], pair[1]; !(math.Abs(got-want) <= limit*math.Abs(want)) {
+				b.Errorf("%s: norm and ratio of row %d are %v and %v, want %v and %v", name, c, norm[c], ratio[c], d.wantNorm[c], d.wantRatio[c])
+				return
+			}
+		}
+	}
 }
 
 // TestScaled multiplies columns, in place, into another matrix, and added.
