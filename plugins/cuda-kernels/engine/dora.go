@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
+	"github.com/honeml/hone/plugins/cuda-kernels/gemm"
 	"github.com/honeml/hone/plugins/cuda-kernels/rows"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
@@ -17,6 +18,8 @@ type dora struct {
 	norms  *rows.RowNorms // from products that tensor cores make; nil: kernel's
 	span   span           // norms, ratios, and the squares of W's rows where norms begins with them
 
+	forth *gemm.Product // n∘(x·Wᵀ + h·Bᵀ); nil where a pass over y scales it
+
 	scale *rows.Scaled // of gradients, in the activations' type
 	out   *rows.Scaled // from that type into y
 	of    *rows.Scaled // within y
@@ -29,6 +32,9 @@ func newDoRA(n *linearNode) *dora {
 	d := &dora{
 		n: n, kernel: rows.NewDoRA(set, spec),
 		scale: rows.NewScaled(set, n.out, act, act), out: rows.NewScaled(set, n.out, act, y), of: rows.NewScaled(set, n.out, y, y),
+	}
+	if n.forth != nil {
+		d.forth = gemm.New(set, gemm.Spec{Type: act, Rank: spec.Rank, Scaled: true}, n.e.options.Processors)
 	}
 	if n.input != nil && spec.Weight == act && !n.e.g.Params[n.op.Weight].Trainable {
 		d.norms = rows.NewRowNorms(set, spec)
@@ -167,13 +173,15 @@ func (d *dora) scratchBytes(rowCount int) int64 {
 }
 
 // work is how often a pass goes over a matrix of y's shape, and how many products there
-// are of W, beside those of LoRA.
-func (d *dora) work(backward bool) (passes, products float64) {
+// are of W, beside those of LoRA, on so many rows.
+func (d *dora) work(rowCount int, backward bool) (passes, products float64) {
 	switch {
 	case d.n.drop != nil && backward:
 		return 7, 2
 	case d.n.drop != nil:
 		return 6, 1
+	case !backward && d.forth.Wins(rowCount, d.n.out):
+		return 0, 0
 	case !backward, !d.n.trained(d.n.op.Adapter.Magnitude):
 		return 2, 0
 	case d.keepsOutput():
@@ -182,9 +190,27 @@ func (d *dora) work(backward bool) (passes, products float64) {
 	return 3, 1
 }
 
-// whole is u = x·Wᵀ + h·Bᵀ, h being s·x·Aᵀ.
+// pairs are what u = x·Wᵀ + h·Bᵀ is of, h being s·x·Aᵀ.
+func (d *dora) pairs(c *call, x, h operand) (large, small pair) {
+	return pair{x, d.n.weight(c).T()}, pair{h, d.n.parameter(d.n.op.Adapter.B).T()}
+}
+
+// whole is u.
 func (d *dora) whole(c *call, u, x, h operand) {
-	d.n.combined(c, d.n.forth, u, pair{x, d.n.weight(c).T()}, pair{h, d.n.parameter(d.n.op.Adapter.B).T()}, pair{}, false)
+	large, small := d.pairs(c, x, h)
+	d.n.combined(c, d.n.forth, u, large, small, pair{}, false)
+}
+
+// scaled is y = n∘u.
+func (d *dora) scaled(c *call, y, x, h operand) {
+	ratio := d.matrices().Ratio
+	if !d.forth.Wins(y.rows, y.cols) {
+		d.whole(c, y, x, h)
+		d.of.Write(c.q, c.rows, y.at, y.at, ratio, 0)
+		return
+	}
+	large, small := d.pairs(c, x, h)
+	d.forth.Multiply(c.q, y.rows, y.cols, gemm.Operands{Terms: []gemm.Term{large.term()}, Small: small.term(), D: y.at, Factor: ratio})
 }
 
 // scratch is a matrix of y's shape.
@@ -198,12 +224,12 @@ func (d *dora) scratch(c *call) operand {
 //
 // with h of x'.
 func (d *dora) forward(c *call, a *graph.Adapter, y, x operand) {
-	n, ratio := d.n, d.matrices().Ratio
+	n := d.n
 	dropped := n.dropped(c, x)
 	h := n.down(c, a, dropped)
 	if !n.drops(c) {
-		d.whole(c, y, x, h)
-		d.of.Write(c.q, c.rows, y.at, y.at, ratio, 0)
+		n.e.clock.lap(familyAdapter)
+		d.scaled(c, y, x, h)
 		return
 	}
 	none, w, u := pair{}, n.weight(c).T(), d.scratch(c)
@@ -211,7 +237,7 @@ func (d *dora) forward(c *call, a *graph.Adapter, y, x operand) {
 	n.combined(c, n.forth, u, pair{dropped, w}, none, none, false)
 	d.out.Add(c.q, c.rows, y.at, u.at, 0, -1)
 	n.e.multiply(c.q, u, h, n.parameter(a.B).T(), 1, true)
-	d.out.Add(c.q, c.rows, y.at, u.at, ratio, 0)
+	d.out.Add(c.q, c.rows, y.at, u.at, d.matrices().Ratio, 0)
 }
 
 // backward is what comes before that of the linear without magnitudes, dy being the

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/adapt"
 	"github.com/honeml/hone/sdk/graph/graphtest"
@@ -172,6 +173,39 @@ func TestDoRANorms(t *testing.T) {
 		}
 		if got != test.want {
 			t.Errorf("%s: %d norms come from products, want %d", name, got, test.want)
+		}
+	}
+}
+
+// TestDoRAProducts: on Hopper GPUs the products of linears with magnitudes are scaled as
+// they are written, where they are hone's own.
+func TestDoRAProducts(t *testing.T) {
+	g := llamaWith(t, shape{1, 4096, 32, 8, 128, 4096, 512}, adapt.LoRA{Rank: 16, Alpha: 32, DoRA: true, Targets: []string{"auto"}})
+	for name, test := range map[string]struct {
+		o      Options
+		passes float64
+	}{
+		"Hopper":      {Options{Arch: device.HopperArch, Processors: 132, SharedBytes: 227 << 10}, 0},
+		"another GPU": {Options{Arch: "sm_80", Processors: 108, SharedBytes: 163 << 10}, 2},
+		"cuBLASLt":    {Options{Arch: device.HopperArch, Processors: 132, SharedBytes: 227 << 10, Library: true}, 2},
+	} {
+		e, err := planOf(t, g, test.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range e.doras {
+			if (d.forth != nil) != (test.passes == 0) {
+				t.Errorf("%s: %s has a kernel: %v", name, d.n.name(), d.forth != nil)
+			}
+			if passes, products := d.work(8192, false); passes != test.passes || products != 0 {
+				t.Errorf("%s: %s takes %v passes and %v products forward", name, d.n.name(), passes, products)
+			}
+			if passes, products := d.work(8192, true); passes != 3 || products != 0 {
+				t.Errorf("%s: %s takes %v passes and %v products backward", name, d.n.name(), passes, products)
+			}
+			if passes, _ := d.work(16, false); passes != 2 {
+				t.Errorf("%s: %s takes %v passes on 16 rows", name, d.n.name(), passes)
+			}
 		}
 	}
 }
