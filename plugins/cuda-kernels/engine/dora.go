@@ -225,13 +225,14 @@ func (d *dora) scratch(c *call) operand {
 // with h of x'.
 func (d *dora) forward(c *call, a *graph.Adapter, y, x operand) {
 	n := d.n
-	dropped := n.dropped(c, x)
-	h := n.down(c, a, dropped)
 	if !n.drops(c) {
+		h := n.adapted(c, a, x)
 		n.e.clock.lap(familyAdapter)
 		d.scaled(c, y, x, h)
 		return
 	}
+	dropped := n.dropped(c, x)
+	h := n.down(c, a, dropped)
 	none, w, u := pair{}, n.weight(c).T(), d.scratch(c)
 	n.combined(c, n.forth, y, pair{x, w}, none, none, false)
 	n.combined(c, n.forth, u, pair{dropped, w}, none, none, false)

@@ -43,6 +43,7 @@ func TestGroups(t *testing.T) {
 		i := slices.IndexFunc(g.Nodes, func(n *graph.Node) bool { return strings.HasSuffix(n.Name, "layers.0."+name) })
 		return graph.AdapterOf(g.Nodes[i].Op)
 	}
+	small := shape{1, 64, 4, 2, 16, 128, 100}
 	attention, mlp := "self_attn.q_proj self_attn.k_proj self_attn.v_proj", "mlp.gate_proj mlp.up_proj"
 	for name, test := range map[string]struct {
 		change  func(*graph.Graph)
@@ -54,11 +55,14 @@ func TestGroups(t *testing.T) {
 		"dropout":         {change: func(g *graph.Graph) { adapterOf(g, "mlp.up_proj").Dropout = 0.1 }, want: []string{attention}},
 		"dropout between": {change: func(g *graph.Graph) { adapterOf(g, "self_attn.k_proj").Dropout = 0.1 }, want: []string{mlp}},
 		"another scale":   {change: func(g *graph.Graph) { adapterOf(g, "self_attn.v_proj").Alpha *= 2 }, want: []string{"self_attn.q_proj self_attn.k_proj", mlp}},
-		"a frozen A":      {change: func(g *graph.Graph) { g.Params[adapterOf(g, "mlp.up_proj").A].Trainable = false }, want: []string{attention}},
-		"one A for two":   {change: func(g *graph.Graph) { adapterOf(g, "mlp.up_proj").A = adapterOf(g, "mlp.gate_proj").A }, want: []string{attention}},
+		"DoRA": {change: func(g *graph.Graph) {
+			*g = *llamaWith(t, small, adapt.LoRA{Rank: 16, Alpha: 32, DoRA: true, Targets: []string{"auto"}})
+		}, want: []string{attention, mlp}},
+		"a frozen A":    {change: func(g *graph.Graph) { g.Params[adapterOf(g, "mlp.up_proj").A].Trainable = false }, want: []string{attention}},
+		"one A for two": {change: func(g *graph.Graph) { adapterOf(g, "mlp.up_proj").A = adapterOf(g, "mlp.gate_proj").A }, want: []string{attention}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := llama(t, shape{1, 64, 4, 2, 16, 128, 100})
+			g := llama(t, small)
 			if test.change != nil {
 				test.change(g)
 			}

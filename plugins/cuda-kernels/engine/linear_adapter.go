@@ -37,7 +37,10 @@ func (n *linearNode) down(c *call, a *graph.Adapter, input operand) operand {
 
 // keptOrAgain is h as the forward pass kept it, or computed again.
 func (n *linearNode) keptOrAgain(c *call, a *graph.Adapter, input operand) operand {
-	if c.kept == 0 {
+	switch {
+	case n.joined(c):
+		return n.group.part(n, n.group.h(c))
+	case c.kept == 0:
 		return n.down(c, a, input)
 	}
 	return n.activations(c, c.kept, n.e.act, a.Rank)
