@@ -7,11 +7,14 @@ import (
 )
 
 // TestInputCuts: spans cover all there is, their shares fit into the workspace, and fewer
-// rows need no more of it.
+// rows need no more of it; A·Aᵀ has few.
 func TestInputCuts(t *testing.T) {
 	for _, width := range []int{8, 576, 2048, 4096, 14336} {
 		for _, rank := range []int{8, 48, 96} {
 			p := NewInput(&device.Set{}, InputSpec{Type: device.BFloat16, Width: width, Rank: rank, Shared: 227 << 10, Processors: 132})
+			if beside, spans, span := p.gramCut(); beside != 1 || spans > mostGramShares || spans*span < width || (spans-1)*span >= width {
+				t.Errorf("width %d, rank %d: A·Aᵀ has %d x %d blocks of %d columns", width, rank, beside, spans, span)
+			}
 			before := int64(0)
 			for _, n := range []int{1, 31, 128, 129, 2000, 8192, 16384} {
 				bytes := p.Workspace(n)

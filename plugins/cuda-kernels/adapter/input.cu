@@ -176,6 +176,7 @@ __device__ __forceinline__ void add_lifted(u32 dx, u32 d, const u32 (&lifted)[AD
     }
     u32 old[4];
     ldmatrix_transposed(old, dx + lane_b<LINE>());
+    __syncwarp(); // what another lane has read is written from here on
     u32 to = dx + (threadIdx.x % 4 * 2 * LINE + threadIdx.x % 32 / 4) * 2;
 #pragma unroll
     for (int j = 0; j < 8; j += 2) {

@@ -41,7 +41,8 @@ const (
 	mostDroppedRank                  = 64 // whose operands of dx fit into registers too
 	inputRankOfTwo                   = 48 // up to which the registers of two blocks do
 	blockReserve                     = 1024
-	blocksOfAProcessor               = 4 // of a launch, at most
+	blocksOfAProcessor               = 4  // of a launch, at most
+	mostGramShares                   = 16 // which every block of those that read A·Aᵀ adds up
 )
 
 func (s InputSpec) shared() int {
@@ -139,6 +140,12 @@ func (p *Input) cut(beside, tiles int) (spans, each int) {
 	return cut(beside, tiles, device.Ceil(blocksOfAProcessor*p.spec.Processors, beside), p.spec.Processors*p.spec.blocks())
 }
 
+// gramCut is that of A·Aᵀ.
+func (p *Input) gramCut() (beside, spans, span int) {
+	spans, each := cut(1, device.Ceil(p.spec.Width, downDepth), mostGramShares, p.spec.Processors*p.spec.blocks())
+	return 1, spans, each * downDepth
+}
+
 // Workspace is the bytes that Down and Gradient need for up to n rows: shares of n
 // numbers of each rank, or of Width, from as many spans as a launch may have.
 func (p *Input) Workspace(n int) int64 {
@@ -176,15 +183,50 @@ func (p *Input) DroppedDown(q *device.Queue, n int, h, x, a device.Pointer, scal
 	p.runDown(q, n, h, x, a, scale*m.factor(), workspace, m.arguments()...)
 }
 
-func (p *Input) runDown(q *device.Queue, n int, h, x, a device.Pointer, scale float32, workspace device.Pointer, more ...any) {
+func (p *Input) runDown(q *device.Queue, n int, h, x, a device.Pointer, scale float32, workspace device.Pointer, mask ...any) {
 	if n == 0 {
 		return
 	}
 	beside, spans, span := p.downCut(n)
+	p.products(q, beside, spans, span, n, workspace, x, a, mask...)
+	q.Launch(p.finishDown, p.finishing(n), workspace, h, scale, int32(n), int32(spans))
+}
+
+// products writes the shares of x·Aᵀ, or of dropout(x)·Aᵀ with the arguments of a mask.
+func (p *Input) products(q *device.Queue, beside, spans, span, n int, shares, x, a device.Pointer, mask ...any) {
 	shared := p.spec.stages(p.spec.blocks(), p.spec.downBytes()) * p.spec.downBytes()
 	grid := device.Grid{X: beside, Y: spans, Threads: downThreads, Shared: shared}
-	q.Launch(p.down, grid, append([]any{x, a, workspace, int32(n), int32(span)}, more...)...)
-	q.Launch(p.finishDown, p.finishing(n), workspace, h, scale, int32(n), int32(spans))
+	q.Launch(p.down, grid, append([]any{x, a, shares, int32(n), int32(span)}, mask...)...)
+}
+
+// Products writes x·Aᵀ for x [n, Width] as it is summed up: as so many matrices [n, Rank] of
+// float32 as ProductShares says, one behind the other, whose sum it is.
+func (p *Input) Products(q *device.Queue, n int, shares, x, a device.Pointer) {
+	beside, spans, span := p.downCut(n)
+	p.products(q, beside, spans, span, n, shares, x, a)
+}
+
+// ProductShares is how many matrices Products writes.
+func (p *Input) ProductShares(n int) int {
+	_, spans, _ := p.downCut(n)
+	return spans
+}
+
+// Gram writes A·Aᵀ [Rank, Rank] likewise, as GramShares matrices.
+func (p *Input) Gram(q *device.Queue, shares, a device.Pointer) {
+	beside, spans, span := p.gramCut()
+	p.products(q, beside, spans, span, p.spec.Rank, shares, a, a)
+}
+
+// GramShares is how many matrices Gram writes.
+func (p *Input) GramShares() int {
+	_, spans, _ := p.gramCut()
+	return spans
+}
+
+// ShareBytes is the bytes of so many of these matrices of n rows.
+func (p *Input) ShareBytes(n, shares int) int64 {
+	return 4 * int64(n) * int64(p.spec.Rank) * int64(shares)
 }
 
 // Gradient adds dᵀ·x to dA [Rank, Width], which is float32. d is [n, Rank].

@@ -2,6 +2,7 @@ package adapter_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/adapter"
@@ -61,6 +62,22 @@ func compareInput(b *devicetest.Bench, kernels *adapter.Input, s adapter.InputSp
 	kernels.Gradient(b.Queue, n, gradient.Pointer, x.Pointer, d.Pointer, workspace)
 	rowstest.Compare(b, name+"h", h, wantH, 1e-3)
 	rowstest.Compare(b, name+"dA", gradient, wantA, 1e-3)
+
+	wantGram := make([]float64, s.Rank*s.Rank)
+	for i := range wantGram {
+		for c := range s.Width {
+			wantGram[i] += a.At(i/s.Rank*s.Width+c) * a.At(i%s.Rank*s.Width+c)
+		}
+	}
+	for i := range wantH {
+		wantH[i] /= scale
+	}
+	products := b.Alloc(device.Float32, n*s.Rank*kernels.ProductShares(n))
+	kernels.Products(b.Queue, n, products, x.Pointer, a.Pointer)
+	compareShares(b, name+"x·Aᵀ", products, kernels.ProductShares(n), wantH)
+	gram := b.Alloc(device.Float32, s.Rank*s.Rank*kernels.GramShares())
+	kernels.Gram(b.Queue, gram, a.Pointer)
+	compareShares(b, name+"A·Aᵀ", gram, kernels.GramShares(), wantGram)
 
 	again := rowstest.Empty(b, s.Type, n*s.Rank)
 	again.Numbers, h.Numbers = make([]float32, n*s.Rank), make([]float32, n*s.Rank)
@@ -142,6 +159,22 @@ func compareDropped(b *devicetest.Bench, kernels *adapter.Input, s adapter.Input
 	rowstest.Compare(b, name+"dA", gradient, wantA, 1e-3)
 	if wanted {
 		rowstest.Compare(b, name+"dx", dx, wantX, 1e-3)
+	}
+}
+
+// compareShares compares the sum of matrices that lie one behind the other.
+func compareShares(b *devicetest.Bench, name string, at device.Pointer, count int, want []float64) {
+	b.Helper()
+	shares := b.Download(at, device.Float32, count*len(want))
+	for i, w := range want {
+		got := 0.0
+		for j := range count {
+			got += float64(shares[j*len(want)+i])
+		}
+		if !(math.Abs(got-w) <= 1e-3) {
+			b.Errorf("%s[%d] = %v, want %v", name, i, got, w)
+			return
+		}
 	}
 }
 

@@ -115,7 +115,7 @@ func (k costs) dora(l *linearNode, n *graph.Node, backward bool) float64 {
 	if l.dora == nil {
 		return 0
 	}
-	passes, products := l.dora.work(backward)
+	passes, products := l.dora.work(k.rows, backward)
 	return passes*k.bytes(n.Outputs[0])/k.e.options.Rates.Bytes + products*k.product(l.op.Weight)
 }
 

@@ -20,7 +20,7 @@ import (
 // to dx through it is added there.
 //
 // The first linear computes h and keeps it for all; its backward step, which is the last
-// of theirs, has the rest.
+// of theirs, has the rest. By then those with magnitudes have put dz in the place of dy.
 type group struct {
 	e       *Engine
 	members []*linearNode // the first leads; it has an adapter
@@ -110,7 +110,7 @@ func (e *Engine) groupOf(nodes []int, uses []int) *group {
 
 // takes reports whether a linear can be the group's next.
 func (g *group) takes(n *linearNode, uses []int) bool {
-	if len(g.members) == gemm.MostTerms || n.own != nil || n.dora != nil || n.widen != nil || n.narrow != nil || n.outType() != g.e.act {
+	if len(g.members) == gemm.MostTerms || n.own != nil || n.dora != nil && n.drop != nil || n.widen != nil || n.narrow != nil || n.outType() != g.e.act {
 		return false
 	}
 	a := n.op.Adapter

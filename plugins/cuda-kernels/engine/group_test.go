@@ -44,6 +44,7 @@ func TestGroups(t *testing.T) {
 		i := slices.IndexFunc(g.Nodes, func(n *graph.Node) bool { return strings.HasSuffix(n.Name, "layers.0."+name) })
 		return graph.AdapterOf(g.Nodes[i].Op)
 	}
+	small := shape{1, 64, 4, 2, 16, 128, 100}
 	attention, mlp := "self_attn.q_proj self_attn.k_proj self_attn.v_proj", "mlp.gate_proj mlp.up_proj"
 	many := Options{SharedBytes: 227 << 10, Processors: 132}
 	for name, test := range map[string]struct {
@@ -67,11 +68,14 @@ func TestGroups(t *testing.T) {
 			adapterOf(g, "self_attn.k_proj").Dropout, adapterOf(g, "self_attn.v_proj").Dropout = 0.2, 0.2
 		}, want: []string{"self_attn.k_proj self_attn.v_proj"}},
 		"another scale": {change: func(g *graph.Graph) { adapterOf(g, "self_attn.v_proj").Alpha *= 2 }, want: []string{"self_attn.q_proj self_attn.k_proj", mlp}},
+		"DoRA": {change: func(g *graph.Graph) {
+			*g = *llamaWith(t, small, adapt.LoRA{Rank: 16, Alpha: 32, DoRA: true, Targets: []string{"auto"}})
+		}, want: []string{attention, mlp}},
 		"a frozen A":    {change: func(g *graph.Graph) { g.Params[adapterOf(g, "mlp.up_proj").A].Trainable = false }, want: []string{attention}},
 		"one A for two": {change: func(g *graph.Graph) { adapterOf(g, "mlp.up_proj").A = adapterOf(g, "mlp.gate_proj").A }, want: []string{attention}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := llama(t, shape{1, 64, 4, 2, 16, 128, 100})
+			g := llama(t, small)
 			if test.change != nil {
 				test.change(g)
 			}
@@ -156,7 +160,7 @@ func TestDropout(t *testing.T) {
 	gpu := openGPU(t)
 	limits := map[string]float64{"fp32": 1e-4, "bf16": 0.08, "fp16": 0.02}
 	for _, rank := range []int{8, 16, 5} {
-		for _, hidden := range []int{72, 9} {
+		for _, hidden := range []int{24, 9} {
 			for precision, limit := range limits {
 				t.Run(fmt.Sprintf("rank %d, %d wide, %s", rank, hidden, precision), func(t *testing.T) {
 					tryCase(t, gpu, adaptedCase(t, adapt.LoRA{Rank: rank, Dropout: 0.3, Targets: []string{"auto"}}, hidden, false), precision, limit)

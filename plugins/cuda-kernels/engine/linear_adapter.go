@@ -55,7 +55,10 @@ func (n *linearNode) placeOfH(c *call, a *graph.Adapter) operand {
 
 // keptOrAgain is h as the forward pass kept it, or computed again.
 func (n *linearNode) keptOrAgain(c *call, a *graph.Adapter, input operand) operand {
-	if c.kept == 0 {
+	switch {
+	case n.joined(c):
+		return n.group.part(n, n.group.h(c))
+	case c.kept == 0:
 		return n.downOf(c, a, input)
 	}
 	return n.activations(c, c.kept, n.e.act, a.Rank)

@@ -48,6 +48,7 @@ func (e *Engine) Load(ctx context.Context, req *kernels.LoadRequest, gpu *device
 			return err
 		}
 		e.copyParameters()
+		e.takeSquares()
 		e.beginMagnitudes()
 		return nil
 	}); err != nil {

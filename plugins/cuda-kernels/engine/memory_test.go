@@ -139,17 +139,14 @@ func of(gpu *device.GPU) Options {
 	return Options{ContextBytes: gpu.ContextBytes, SharedBytes: gpu.Info.SharedPerBlock, Arch: gpu.Arch(), Processors: gpu.Info.SMs}
 }
 
-// TestOwnProducts: large products of linears, with and without dropout in their adapters,
-// give what cuBLASLt's give, and all of Hopper's kernels what those of every GPU do.
+// TestOwnProducts: large products of linears, with and without dropout in their adapters
+// and with magnitudes, give what cuBLASLt's give, and all of Hopper's kernels what those of
+// every GPU do.
 func TestOwnProducts(t *testing.T) {
 	gpu := openGPU(t)
-	for _, dropout := range []float64{0, 0.1} {
-		g := llama(t, shape{2, 1024, 8, 2, 128, 2816, 3000})
-		for _, n := range g.Nodes {
-			if a := graph.AdapterOf(n.Op); a != nil {
-				a.Dropout = dropout
-			}
-		}
+	for adapters, l := range map[string]adapt.LoRA{"LoRA": {}, "dropout": {Dropout: 0.1}, "DoRA": {DoRA: true}, "DoRA, dropout": {DoRA: true, Dropout: 0.1}} {
+		l.Rank, l.Alpha, l.Targets = 16, 32, []string{"auto"}
+		g := llamaWith(t, shape{2, 1024, 8, 2, 128, 2816, 3000}, l)
 		o := of(gpu)
 		o.Recompute = RecomputeNone
 		got, e, _ := trainSome(t, gpu, g, o, 2048, 3)
@@ -168,10 +165,10 @@ func TestOwnProducts(t *testing.T) {
 			want, _, _ := trainSome(t, gpu, g, other, 2048, 3)
 			for i := range want {
 				if d := math.Abs(got[i].Loss/want[i].Loss - 1); !(d < 1e-3) {
-					t.Errorf("dropout %v, step %d: loss %v, by %s %v", dropout, i+1, got[i].Loss, name, want[i].Loss)
+					t.Errorf("%s, step %d: loss %v, by %s %v", adapters, i+1, got[i].Loss, name, want[i].Loss)
 				}
 				if d := math.Abs(got[i].GradNorm/want[i].GradNorm - 1); !(d < 0.02) {
-					t.Errorf("dropout %v, step %d: norm %v, by %s %v", dropout, i+1, got[i].GradNorm, name, want[i].GradNorm)
+					t.Errorf("%s, step %d: norm %v, by %s %v", adapters, i+1, got[i].GradNorm, name, want[i].GradNorm)
 				}
 			}
 		}

@@ -156,9 +156,17 @@ func TestExperts(t *testing.T) {
 }
 
 // tryCase compares what each node of a case gives, and the gradients of its parameters,
-// with the interpreter.
+// with the interpreter, on kernels that run on every GPU.
 func tryCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string, limit float64) {
-	e := bindCase(t, gpu, c, precision)
+	t.Helper()
+	tryWith(t, gpu, c, precision, limit, Options{})
+}
+
+// tryWith is tryCase with other options.
+func tryWith(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string, limit float64, o Options) {
+	t.Helper()
+	o.Recompute = RecomputeNone
+	e := bindCase(t, gpu, c, precision, o)
 	defer func() { _ = e.Close() }()
 	options := interp.Options{Adapter: c.Adapter, Round: roundings[precision]}
 	run, err := interp.New(c.Graph, rounded(c, precision), c.Batch, options)

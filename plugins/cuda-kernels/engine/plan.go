@@ -197,6 +197,9 @@ func (e *Engine) layOutWorkspaces(rows int) {
 		}
 		most = max(most, n.scratchBytes(at))
 	}
+	for _, d := range e.doras {
+		most = max(most, d.normBytes())
+	}
 	e.scratchSpan = a.take("workspace", most)
 	e.groupSpan = a.take("workspace", e.groupBytes(rows))
 	e.batchSpan = a.take("workspace", batchBytes(rows))

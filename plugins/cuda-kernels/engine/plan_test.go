@@ -22,6 +22,12 @@ var llama8B = shape{32, 4096, 32, 8, 128, 14336, 128256}
 // llama is a model of a shape with adapters of rank 16 on all linears of its layers.
 func llama(t testing.TB, s shape) *graph.Graph {
 	t.Helper()
+	return llamaWith(t, s, adapt.LoRA{Rank: 16, Alpha: 32, Targets: []string{"auto"}})
+}
+
+// llamaWith is one with other adapters.
+func llamaWith(t testing.TB, s shape, l adapt.LoRA) *graph.Graph {
+	t.Helper()
 	b := graph.New("LlamaForCausalLM")
 	x := b.Embed("model.embed_tokens.weight", s.vocabulary, s.hidden)
 	freq := make([]float32, s.width/2)
@@ -45,7 +51,7 @@ func llama(t testing.TB, s shape) *graph.Graph {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err = adapt.Apply(g, adapt.LoRA{Rank: 16, Alpha: 32, Targets: []string{"auto"}})
+	g, err = adapt.Apply(g, l)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func TestPrincipalParts(t *testing.T) {
 	gpu := openGPU(t)
 	for _, precision := range []string{"fp32", "bf16"} {
 		c := adaptedCase(t, adapt.LoRA{Rank: 4, Targets: []string{"auto"}, Init: adapt.InitPiSSA}, 72, false)
-		e := loadCase(t, gpu, c, precision)
+		e := loadCase(t, gpu, c, precision, Options{Recompute: RecomputeNone})
 		for _, o := range principal.Linears(c.Graph) {
 			shape := c.Graph.Params[o.Weight].Shape
 			down, up := principal.Factors(o.Adapter, principal.Dense(narrow(rounded(c, precision)(o.Weight)), shape[0], shape[1]))
@@ -67,7 +67,7 @@ func TestPrincipalParts(t *testing.T) {
 }
 
 // loadCase binds a case and loads the weights that a checkpoint has of it.
-func loadCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string) *Engine {
+func loadCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string, o Options) *Engine {
 	t.Helper()
 	e, err := Bind(&kernels.BindRequest{
 		Graph: c.Graph,
@@ -76,7 +76,7 @@ func loadCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string
 			Optimizer: kernels.Optimizer{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8},
 		},
 		Phases: kernels.Phases{Train: true, Score: true},
-	}, Options{Recompute: RecomputeNone})
+	}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

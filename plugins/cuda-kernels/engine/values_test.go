@@ -41,9 +41,9 @@ func narrow(x []float64) []float32 {
 }
 
 // bindCase binds and loads a random case.
-func bindCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string) *Engine {
+func bindCase(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string, o Options) *Engine {
 	t.Helper()
-	e := loadCase(t, gpu, c, precision)
+	e := loadCase(t, gpu, c, precision, o)
 	for _, p := range c.Graph.Params {
 		if p.Source != nil {
 			continue
@@ -97,7 +97,7 @@ func TestEveryValue(t *testing.T) {
 		for seed := range uint64(12) {
 			t.Run(fmt.Sprint(precision, " ", seed), func(t *testing.T) {
 				c := graphtest.Random(rand.New(rand.NewPCG(7, seed)), graphtest.Options{Dense: true})
-				e := bindCase(t, gpu, c, precision)
+				e := bindCase(t, gpu, c, precision, Options{Recompute: RecomputeNone})
 				defer func() { _ = e.Close() }()
 				run, err := interp.New(c.Graph, rounded(c, precision), c.Batch, interp.Options{Adapter: c.Adapter, Round: roundings[precision]})
 				if err != nil {

@@ -12,13 +12,15 @@ import (
 var text string
 
 // A Spec is d [M, N] = Σ p·q + p2·q2, a sum of up to [MostTerms] products with p [M, K],
-// and of one with p2 [M, Rank].
+// and of one with p2 [M, Rank]; Scaled, factor∘(Σ p·q + p2·q2).
 type Spec struct {
 	Type device.Type // of all of them: BFloat16 or Float16
 	// Down: q lies as [K, N] and q2 as [Rank, N]. Otherwise as [N, K] and [N, Rank], and
 	// they are used transposed.
 	Down bool
 	Rank int // 0: there is no p2·q2
+	// Scaled: each column of the sum is multiplied by a factor, before it is rounded.
+	Scaled bool
 }
 
 // MostTerms is how many large products there are in a sum at most: one more than queries,
@@ -36,6 +38,8 @@ const (
 	blockRows   = 128
 	// Stages, the tile on its way to memory, barriers, and what aligning to 1024 takes.
 	shared = 2*(stages*(blockRows+tileColumns)*depth+blockRows*tileColumns) + 16*stages + 16 + 1024
+	// Factors of a tile's columns, for each of two warpgroups.
+	sharedFactors = 2 * 4 * tileColumns
 )
 
 // step is what widths are multiples of, in numbers: TMA wants rows of 16 bytes.
@@ -59,7 +63,7 @@ func New(set *device.Set, s Spec, processors int) *Product {
 	source := device.Source{
 		Name: "product.cu", Arch: device.HopperArch, Text: device.Include + device.PTX + device.Hopper + text,
 		Defines: []string{
-			rows.DefineFlag("BF16", s.Type == device.BFloat16), rows.DefineFlag("DOWN", s.Down),
+			rows.DefineFlag("BF16", s.Type == device.BFloat16), rows.DefineFlag("DOWN", s.Down), rows.DefineFlag("SCALED", s.Scaled),
 			rows.Define("RANK", s.Rank), rows.Define("STAGES", stages), rows.Define("TILES_DOWN", tilesDown), rows.Define("TERMS", MostTerms),
 		},
 	}
@@ -96,6 +100,8 @@ type Operands struct {
 	Small Term   // p2·q2, whose K is the rank; without a P: none
 	D     device.Pointer
 	Add   bool // to what is in D
+
+	Factor device.Pointer // float32 [N], where the Spec is Scaled
 }
 
 // Multiply computes d [m, n].
@@ -118,8 +124,14 @@ func (p *Product) Multiply(q *device.Queue, m, n int, o Operands) {
 	}
 	tiles := device.Ceil(m, tileRows) * device.Ceil(n, tileColumns)
 	grid := device.Grid{X: 2 * min(tiles, max(1, p.processors/2)), Threads: threads, Shared: shared}
-	q.Launch(p.kernel, grid, lefts[:], rights[:], left, right, p.tensor(q, o.D, m, n, n, 64), steps[:],
-		int32(m), int32(n), all, rows.Flag(second), rows.Flag(o.Add))
+	args := []any{
+		lefts[:], rights[:], left, right, p.tensor(q, o.D, m, n, n, 64), steps[:], int32(m), int32(n), all, rows.Flag(second), rows.Flag(o.Add),
+	}
+	if p.spec.Scaled {
+		grid.Shared += sharedFactors
+		args = append(args, o.Factor)
+	}
+	q.Launch(p.kernel, grid, args...)
 }
 
 // left and right are the matrices of a term.

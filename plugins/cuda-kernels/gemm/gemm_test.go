@@ -154,6 +154,51 @@ func TestSums(t *testing.T) {
 	}
 }
 
+// TestScaled compares products whose columns are scaled with float64: tiles that are whole
+// and not, more than the GPU has multiprocessors, with and without the second product and
+// what is in d, which is not scaled.
+func TestScaled(t *testing.T) {
+	b := devicetest.OpenHopper(t)
+	type size struct{ m, n, k int }
+	for _, kind := range []device.Type{device.BFloat16, device.Float16} {
+		for _, down := range []bool{false, true} {
+			for _, rank := range []int{0, 16, 80} {
+				s := gemm.Spec{Type: kind, Down: down, Rank: rank, Scaled: true}
+				set := &device.Set{}
+				p := gemm.New(set, s, b.GPU.Info.SMs)
+				b.Load(set)
+				for _, z := range []size{{1, 8, 8}, {37, 264, 72}, {256, 256, 200}, {300, 520, 136}, {3000, 1288, 24}} {
+					o, factor := draw(b, s, z.m, z.n, z.k), rowstest.Random(b, device.Float32, z.n, 6)
+					for _, second := range []bool{false, true} {
+						if second && rank == 0 {
+							continue
+						}
+						scaled := o.want(s, z.m, z.n, z.k, second)
+						for i := range scaled {
+							scaled[i] *= factor.At(i % z.n)
+						}
+						for _, add := range []bool{false, true} {
+							with := gemm.Operands{Terms: []gemm.Term{{P: o.p.Pointer, Q: o.q.Pointer, K: z.k}}, Add: add, Factor: factor.Pointer}
+							if second {
+								with.Small = o.small(rank)
+							}
+							d, want := rowstest.Result(b, kind, z.m*z.n, add), slices.Clone(scaled)
+							for i := range want {
+								if add {
+									want[i] += d.At(i)
+								}
+							}
+							with.D = d.Pointer
+							p.Multiply(b.Queue, z.m, z.n, with)
+							rowstest.Compare(b, fmt.Sprintf("%v, down %v, rank %d, %+v, second %v, add %v: ", kind, down, rank, z, second, add), d, want, 5e-4)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestRepeats: a product that keeps the GPU busy gives the same bits each time.
 func TestRepeats(t *testing.T) {
 	const m, n, k = 4096, 2048, 1024
@@ -211,24 +256,27 @@ func TestRuns(t *testing.T) {
 }
 
 // BenchmarkProducts times the products of Llama-3.1-8B and 3.2-1B on 8192 tokens, with an
-// adapter of rank 16: forward, backward and backward added.
+// adapter of rank 16: forward, with columns scaled too, backward and backward added.
 func BenchmarkProducts(b *testing.B) {
 	const m = 8192
 	bench := devicetest.OpenHopper(b)
 	for _, size := range []struct{ n, k int }{{4096, 4096}, {1024, 4096}, {14336, 4096}, {4096, 14336}, {2048, 2048}, {8192, 2048}, {2048, 8192}} {
-		for _, down := range []bool{false, true} {
-			s := gemm.Spec{Type: device.BFloat16, Down: down, Rank: 16}
+		for _, kind := range []struct{ down, scaled bool }{{}, {scaled: true}, {down: true}} {
+			s := gemm.Spec{Type: device.BFloat16, Down: kind.down, Rank: 16, Scaled: kind.scaled}
 			set := &device.Set{}
 			p := gemm.New(set, s, bench.GPU.Info.SMs)
 			bench.Load(set)
-			o := draw(bench, s, m, size.n, size.k)
+			o, factor := draw(bench, s, m, size.n, size.k), bench.Alloc(device.Float32, size.n)
 			for _, add := range []bool{false, true} {
-				b.Run(fmt.Sprintf("%dx%d,down=%v,add=%v", size.n, size.k, down, add), func(b *testing.B) {
+				if add && kind.scaled {
+					continue
+				}
+				b.Run(fmt.Sprintf("%dx%d,down=%v,scaled=%v,add=%v", size.n, size.k, kind.down, kind.scaled, add), func(b *testing.B) {
 					best := 0.0
 					for b.Loop() {
 						seconds := bench.Seconds(10, func() {
 							p.Multiply(bench.Queue, m, size.n, gemm.Operands{
-								Terms: []gemm.Term{{P: o.p.Pointer, Q: o.q.Pointer, K: size.k}}, Small: o.small(s.Rank), D: o.d.Pointer, Add: add,
+								Terms: []gemm.Term{{P: o.p.Pointer, Q: o.q.Pointer, K: size.k}}, Small: o.small(s.Rank), D: o.d.Pointer, Add: add, Factor: factor,
 							})
 						})
 						best = max(best, 2*m*float64(size.n)*float64(size.k+s.Rank)/seconds/1e12)

@@ -1,6 +1,7 @@
 // d [M, N] = Σ p·q + p2·q2 (+ d), for Hopper. Of up to TERMS products the p are [M, K], with
 // a K of each its own, and p2 is [M, RANK]; q and q2 are [N, K] and [N, RANK], used
-// transposed, or with DOWN 1 [K, N] and [RANK, N].
+// transposed, or with DOWN 1 [K, N] and [RANK, N]. With SCALED 1 each column of the sum is
+// multiplied by a factor, [N] in float32, before it is rounded or added.
 //
 // FLOPs 2·M·N·(ΣK + RANK); bytes 2·(M·ΣK + N·ΣK + M·N) at least. Measured on an H200, with a
 // rank of 16, M = 8192: 770 TFLOP/s at 4096 x 4096, 777 at 14336 x 4096, 797 at 4096 x
@@ -10,13 +11,14 @@
 // to tile. One thread of each block fetches [128, 64] of p for its own and half of q's
 // [256, 64] for both blocks; its two other warpgroups have 64 rows each, and store a tile
 // while the next one's numbers arrive.
-#line 14 "product.cu"
+#line 15 "product.cu"
 
 enum {
     ROWS = 128, COLUMNS = 256, DEPTH = 64, // a block's tile, and a step along K
     BLOCK = 64 * 128,                      // bytes of 64 rows of 64 numbers
     P_BYTES = ROWS * DEPTH * 2, Q_BYTES = COLUMNS * DEPTH * 2, STAGE_BYTES = P_BYTES + Q_BYTES,
     OUT_BYTES = 64 * COLUMNS * 2, // of a warpgroup
+    FACTOR_BYTES = SCALED ? COLUMNS * 4 : 0, // likewise
     SECOND = (RANK + DEPTH - 1) / DEPTH, // steps of p2·q2
     BOTH = 3, // blocks of a cluster
 };
@@ -51,6 +53,13 @@ template <int COUNT> __device__ __forceinline__ void step(float (&sums)[128], u3
     products_wait<1>();
 }
 
+// scale multiplies a thread's numbers of 16 columns by the factors of its two of the first
+// eight and of the last.
+__device__ __forceinline__ void scale(float *v, const Vec<float, 2> &first, const Vec<float, 2> &last) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) v[i] *= first.v[i % 2], v[4 + i] *= last.v[i % 2];
+}
+
 // meet waits for a warpgroup. A named barrier whose number is no constant would claim all.
 __device__ __forceinline__ void meet(int half) {
     if (half) group_sync(2, 128);
@@ -60,10 +69,14 @@ __device__ __forceinline__ void meet(int half) {
 extern "C" __global__ void __cluster_dims__(2, 1, 1) __launch_bounds__(384, 1)
 product_of_linear(const __grid_constant__ Maps p, const __grid_constant__ Maps q, const __grid_constant__ TensorMap p2,
                   const __grid_constant__ TensorMap q2, const __grid_constant__ TensorMap d, const __grid_constant__ Steps each, int M, int N,
-                  int steps, int second, int add) {
+                  int steps, int second, int add
+#if SCALED
+                  , const float *factor
+#endif
+                  ) {
     extern __shared__ char memory[];
     u32 stages = (shared_address(memory) + 1023) & ~1023u, outs = stages + STAGES * STAGE_BYTES;
-    u32 full = outs + 2 * OUT_BYTES, empty = full + 8 * STAGES, added = empty + 8 * STAGES;
+    u32 full = outs + 2 * OUT_BYTES + 2 * FACTOR_BYTES, empty = full + 8 * STAGES, added = empty + 8 * STAGES;
     int group = threadIdx.x / 128, thread = threadIdx.x % 128, rank = block_rank();
     if (threadIdx.x == 0) {
         for (int i = 0; i < STAGES; i++) {
@@ -122,6 +135,15 @@ product_of_linear(const __grid_constant__ Maps p, const __grid_constant__ Maps q
                     for (int j = 0; j < COLUMNS / 64; j++) tile_load(out + j * BLOCK, d, at.column + 64 * j, row, arrived);
                 }
             }
+#if SCALED
+            // Since they all met, nobody reads those of the last tile. They arrive during the products.
+            u32 factors = outs + 2 * OUT_BYTES + half * FACTOR_BYTES;
+            for (int i = thread; i < COLUMNS; i += 128) {
+                bool there = at.column + i < N;
+                copy4(factors + 4 * i, there ? factor + at.column + i : factor, there ? 4 : 0);
+            }
+            commit();
+#endif
             settle(sums);
             for (int i = 0; i < steps; i++) {
                 u32 from = stages + turn.place * STAGE_BYTES;
@@ -149,13 +171,21 @@ product_of_linear(const __grid_constant__ Maps p, const __grid_constant__ Maps q
             if (add) {
                 barrier_wait(arrived, parity);
                 parity ^= 1;
-            } else {
+            } else if (!SCALED) {
                 meet(half); // after stores_read
             }
+#if SCALED
+            wait<0>();
+            meet(half); // after stores_read, and the copies that the others wait for
+            const char *scales = memory + (factors - shared_address(memory)) + lane % 4 * 8;
+#endif
 #pragma unroll
             for (int j = 0; j < COLUMNS / 16; j++) {
                 u32 to = mine + j / 4 * BLOCK + (((j % 4 * 2 + (lane >> 4)) ^ (line & 7)) << 4);
                 float *v = sums + 8 * j;
+#if SCALED
+                scale(v, load<2>(reinterpret_cast<const float *>(scales + 64 * j)), load<2>(reinterpret_cast<const float *>(scales + 64 * j + 32)));
+#endif
                 if (add) {
                     u32 old[4];
                     ldmatrix(old, to);

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/honeml/hone/plugins/cuda-kernels/adapter"
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/device/devicetest"
 	"github.com/honeml/hone/plugins/cuda-kernels/rows"
@@ -61,6 +62,43 @@ func BenchmarkRows(b *testing.B) {
 		add("conv", 2*bytes, func() { conv.Forward(q, n, y, x, taps, 0, start) })
 		add("conv backward", 2*bytes, func() { conv.Backward(q, n, y, x, taps, end, false) })
 		add("conv weight", 2*bytes, func() { conv.Train(q, n, taps, 0, y, x, start, workspace) })
+	}
+	bench.Load(set)
+	rowstest.Rates(b, bench, tasks)
+}
+
+// BenchmarkDoRA times what magnitudes take in a step of 8192 tokens, for linears of
+// Llama-3.1-8B [In, Out] with adapters of rank 16.
+func BenchmarkDoRA(b *testing.B) {
+	const n, rank = 8192, 16
+	bench := devicetest.Open(b)
+	set, q := &device.Set{}, bench.Queue
+	var tasks []rowstest.Task
+	for _, shape := range [][2]int{{4096, 1024}, {4096, 4096}, {4096, 14336}, {14336, 4096}} {
+		s := rows.DoRASpec{Type: device.BFloat16, Weight: device.BFloat16, In: shape[0], Out: shape[1], Rank: rank}
+		k, norms := rows.NewDoRA(set, s), rows.NewRowNorms(set, s)
+		input := adapter.NewInput(set, adapter.InputSpec{Type: s.Type, Width: s.In, Rank: rank, Shared: bench.GPU.Info.SharedPerBlock, Processors: bench.GPU.Info.SMs})
+		vector := func() device.Pointer { return bench.Alloc(device.Float32, s.Out) }
+		dy, y, dm, workspace := bench.Alloc(s.Type, n*s.Out), bench.Alloc(s.Type, n*s.Out), vector(), bench.Alloc(device.Float32, int(k.Workspace(n)/4))
+		m := rows.DoRAMatrices{
+			W: bench.Alloc(s.Weight, s.Out*s.In), A: bench.Alloc(s.Type, rank*s.In), B: bench.Alloc(s.Type, s.Out*rank), M: vector(),
+			Norm: vector(), Ratio: vector(), Scale: 1,
+		}
+		p := rows.NormProducts{Squares: vector(), ProductShares: input.ProductShares(s.Out), GramShares: input.GramShares()}
+		p.Products, p.Gram = bench.Alloc(device.Float32, s.Out*rank*p.ProductShares), bench.Alloc(device.Float32, rank*rank*p.GramShares)
+		for name, run := range map[string]func(){
+			"norms from products": func() {
+				input.Products(q, s.Out, p.Products, m.W, m.A)
+				input.Gram(q, p.Gram, m.A)
+				norms.Norms(q, m, p)
+			},
+			"norms number by number": func() { k.Norms(q, m) },
+		} {
+			tasks = append(tasks, rowstest.Task{Name: fmt.Sprintf("%s/%dx%d", name, s.In, s.Out), Bytes: int64(s.In*s.Out) * 2, Run: run})
+		}
+		tasks = append(tasks, rowstest.Task{Name: fmt.Sprintf("gradient/%d", s.Out), Bytes: 3 * n * int64(s.Out) * 2, Run: func() {
+			k.Gradient(q, n, rows.DoRAGradient{DY: dy, Y: y, By: m.M, DM: dm, DZ: dy}, m, workspace)
+		}})
 	}
 	bench.Load(set)
 	rowstest.Rates(b, bench, tasks)

@@ -12,7 +12,7 @@ enum { WARPS = 8 };
 // is all zeros.
 //
 // A warp has ROWS rows. FLOPs 2·OUT·IN·RANK; bytes those of w, and a out of the cache for
-// every ROWS rows.
+// every ROWS rows. Bound by the FLOPs: where tensor cores can have them, norms.cu does it.
 extern "C" __global__ void __launch_bounds__(32 * WARPS)
     row_norms(float *norm, float *ratio, const Weight *w, const T *a, const T *b, const float *m, float scale) {
     __shared__ float factors[WARPS][ROWS][RANK];
@@ -54,18 +54,22 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS)
 // missing: dm[c] += Σ_t dy[t, c]·(x[t]·row c) / norm[c] where m[c] is 0, as y says nothing
 // of the product then; x [rows, IN], dy [rows, OUT].
 //
-// Other columns end at once; there is hardly ever one that does not.
+// A block looks at as many columns as it has threads, and there is hardly ever one that it
+// has to do: 8·OUT bytes. One takes 2·rows·IN FLOPs.
 extern "C" __global__ void __launch_bounds__(256)
     missing(float *dm, const T *dy, const T *x, const Weight *w, const T *a, const T *b, const float *m, const float *norm, float scale, i64 rows) {
-    int c = blockIdx.x;
-    if (m[c] != 0.0f || norm[c] == 0.0f) return;
-    float sum = 0.0f;
-    for (int k = threadIdx.x; k < IN; k += 256) {
-        float weight = to_float(w[i64(c) * IN + k]), gradient = 0.0f;
-        for (int r = 0; r < RANK; r++) weight += scale * to_float(b[i64(c) * RANK + r]) * to_float(a[i64(r) * IN + k]);
-        for (i64 t = 0; t < rows; t++) gradient += to_float(dy[t * OUT + c]) * to_float(x[t * IN + k]);
-        sum += weight * gradient;
+    int first = blockIdx.x * 256, own = first + threadIdx.x;
+    if (!__syncthreads_or(own < OUT && m[own] == 0.0f && norm[own] != 0.0f)) return;
+    for (int c = first; c < min(first + 256, int(OUT)); c++) {
+        if (m[c] != 0.0f || norm[c] == 0.0f) continue;
+        float sum = 0.0f;
+        for (int k = threadIdx.x; k < IN; k += 256) {
+            float weight = to_float(w[i64(c) * IN + k]), gradient = 0.0f;
+            for (int r = 0; r < RANK; r++) weight += scale * to_float(b[i64(c) * RANK + r]) * to_float(a[i64(r) * IN + k]);
+            for (i64 t = 0; t < rows; t++) gradient += to_float(dy[t * OUT + c]) * to_float(x[t * IN + k]);
+            sum += weight * gradient;
+        }
+        sum = block_sum(sum);
+        if (threadIdx.x == 0) dm[c] += sum / norm[c];
     }
-    sum = block_sum(sum);
-    if (threadIdx.x == 0) dm[c] += sum / norm[c];
 }

@@ -72,21 +72,32 @@ func (d *DoRA) Norms(q *device.Queue, m DoRAMatrices) {
 	q.Launch(d.norms, grid, m.Norm, m.Ratio, m.W, m.A, m.B, m.M, m.Scale)
 }
 
-// Workspace is the bytes that Dots needs for n rows.
+// A DoRAGradient is what goes back through the magnitudes of a linear: matrices [n, Out] in
+// the activations' type, vectors [Out] in float32.
+type DoRAGradient struct {
+	DY device.Pointer // the gradient of the output
+	Y  device.Pointer // the output, or x·Wᵀ + h·Bᵀ
+	By device.Pointer // the magnitudes where Y is the output, else the norms
+	DM device.Pointer // the gradient of the magnitudes, which is added to
+	DZ device.Pointer // where that of x·Wᵀ + h·Bᵀ goes, which may be DY or Y
+}
+
+// Workspace is the bytes that Gradient needs for n rows.
 func (d *DoRA) Workspace(n int) int64 { return d.sums.Workspace(int64(n)) }
 
-// Dots adds Σ_t x[t]∘y[t] / by to sum, float32 [Out], over n rows, and nothing where by or
-// norm, float32 [Out], is 0.
-func (d *DoRA) Dots(q *device.Queue, n int, sum, x, y, by, norm, workspace device.Pointer) {
+// Gradient adds Σ_t dy[t]∘y[t] / by to dm over n rows, and nothing where by or the norm is
+// 0, and writes dz[t] = ratio∘dy[t].
+func (d *DoRA) Gradient(q *device.Queue, n int, g DoRAGradient, m DoRAMatrices, workspace device.Pointer) {
 	if n == 0 {
 		return
 	}
-	q.Launch(d.parts, d.sums.Grid(int64(n)), workspace, x, y, by, norm, int64(n), d.sums.Share(int64(n)))
-	d.sums.Add(q, int64(n), sum, workspace, 1)
+	q.Launch(d.parts, d.sums.Grid(int64(n)), workspace, g.DZ, g.DY, g.Y, m.Ratio, g.By, m.Norm, int64(n), d.sums.Share(int64(n)))
+	d.sums.Add(q, int64(n), g.DM, workspace, 1)
 }
 
-// Missing adds to dm, float32 [Out], what Dots by the magnitudes leaves out: the gradients
-// of magnitudes that are 0, from dy [n, Out] and x [n, In].
+// Missing adds to dm, float32 [Out], what Gradient by the magnitudes leaves out: the
+// gradients of magnitudes that are 0, from dy [n, Out] and x [n, In]. It comes before
+// where Gradient puts dz in the place of dy: dz is 0 there.
 func (d *DoRA) Missing(q *device.Queue, n int, dm, dy, x device.Pointer, m DoRAMatrices) {
-	q.Launch(d.missing, device.Grid{X: d.spec.Out, Threads: threads}, dm, dy, x, m.W, m.A, m.B, m.M, m.Norm, m.Scale, int64(n))
+	q.Launch(d.missing, Blocks(int64(d.spec.Out)), dm, dy, x, m.W, m.A, m.B, m.M, m.Norm, m.Scale, int64(n))
 }

@@ -2,25 +2,45 @@
 
 typedef TYPE T;
 
-// dot_parts: parts[p, c] = Σ x[t, c]·y[t, c] / by[c] over the rows of part p, 0 where by[c]
-// or norm[c] is; x and y [rows, COLUMNS].
+enum { AT_ONCE = 4 }; // rows a thread reads before it writes dz, which may lie where they do
+
+// dot_parts: parts[p, c] = Σ dy[t, c]·y[t, c] / by[c] over the rows of part p, 0 where by[c]
+// or norm[c] is, and dz[t, c] = dy[t, c]·ratio[c], which may take the place of dy or of y;
+// dy, y and dz [rows, COLUMNS].
 //
-// Reads x and y once: 2·sizeof(T) bytes and 2 FLOPs a number.
+// Reads dy and y once and writes dz: 3·sizeof(T) bytes and 3 FLOPs a number.
 extern "C" __global__ void __launch_bounds__(256)
-    dot_parts(float *parts, const T *x, const T *y, const float *by, const float *norm, i64 rows, i64 share) {
+    dot_parts(float *parts, T *dz, const T *dy, const T *y, const float *ratio, const float *by, const float *norm, i64 rows, i64 share) {
     __shared__ float sums[DOWN][ACROSS * VEC];
     int across = threadIdx.x % ACROSS, down = threadIdx.x / ACROSS;
     i64 c = (i64(blockIdx.x) * ACROSS + across) * VEC;
     i64 from = i64(blockIdx.y) * share, to = min(from + share, rows);
     float sum[VEC] = {};
     if (c < COLUMNS) {
-#pragma unroll 4
-        for (i64 t = from + down; t < to; t += DOWN) {
-            float a[VEC], b[VEC];
-            load_floats(x + t * COLUMNS + c, a);
-            load_floats(y + t * COLUMNS + c, b);
+        float factor[VEC];
+        load_floats(ratio + c, factor);
+        for (i64 t = from + down; t < to; t += AT_ONCE * DOWN) {
+            Vec<T, VEC> a[AT_ONCE], b[AT_ONCE];
 #pragma unroll
-            for (int i = 0; i < VEC; i++) sum[i] += a[i] * b[i];
+            for (int j = 0; j < AT_ONCE; j++) {
+                i64 at = t + j * DOWN;
+                if (at >= to) break;
+                a[j] = load<VEC>(dy + at * COLUMNS + c);
+                b[j] = load<VEC>(y + at * COLUMNS + c);
+            }
+#pragma unroll
+            for (int j = 0; j < AT_ONCE; j++) {
+                i64 at = t + j * DOWN;
+                if (at >= to) break;
+                float z[VEC];
+#pragma unroll
+                for (int i = 0; i < VEC; i++) {
+                    float gradient = to_float(a[j].v[i]);
+                    sum[i] += gradient * to_float(b[j].v[i]);
+                    z[i] = gradient * factor[i];
+                }
+                store_floats(dz + at * COLUMNS + c, z);
+            }
         }
     }
 #pragma unroll

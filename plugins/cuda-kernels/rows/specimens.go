@@ -32,6 +32,11 @@ func Specimens(set *device.Set) {
 		NewScaled(set, 4096, t[0], t[1])
 		NewDoRA(set, DoRASpec{Type: t[0], Weight: t[1], In: 4096, Out: 14336, Rank: 16})
 	}
+	for _, t := range []device.Type{bf16, f16} {
+		for _, rank := range []int{8, 16, 96} {
+			NewRowNorms(set, DoRASpec{Type: t, Weight: t, In: 4096, Out: 14336, Rank: rank})
+		}
+	}
 	for _, rank := range []int{3, 256, MostDoRARank} {
 		NewDoRA(set, DoRASpec{Type: bf16, Weight: bf16, In: 30, Out: 7, Rank: rank})
 	}
