@@ -60,6 +60,9 @@ func (s *session) modelLine() string {
 			line += ", in full " + strings.Join(d.ModulesToSave, " ")
 		}
 	}
+	if s.graph.Balanced() {
+		line += fmt.Sprintf(", experts balanced by %g", s.run.Train.ExpertBalance)
+	}
 	return line
 }
 

@@ -24,8 +24,9 @@ import (
 // quickstart is the example whose model and data the scripts use.
 const quickstart = "../../examples/quickstart"
 
-// built is the folder of the plugins that run anywhere, builtCUDA that of the GPU's.
-var built, builtCUDA string
+// built is the folder of the plugins that run anywhere, builtCUDA that of the GPU's and
+// builtMixtral that of a model with experts.
+var built, builtCUDA, builtMixtral string
 
 // TestMain makes the test binary the program that scripts call hone, and builds
 // the plugins.
@@ -47,17 +48,17 @@ type withPlugins struct{ *testing.M }
 
 // Run is the exit code.
 func (m withPlugins) Run() int {
-	var err error
-	if built, err = binaries.Build(context.Background(), binaries.Everywhere()...); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	for _, b := range []struct {
+		folder *string
+		names  []string
+	}{{&built, binaries.Everywhere()}, {&builtCUDA, []string{"cuda-kernels"}}, {&builtMixtral, []string{"model-mixtral"}}} {
+		var err error
+		if *b.folder, err = binaries.Build(context.Background(), b.names...); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(*b.folder)
 	}
-	defer os.RemoveAll(built)
-	if builtCUDA, err = binaries.Build(context.Background(), "cuda-kernels"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(builtCUDA)
 	return m.M.Run()
 }
 
@@ -73,7 +74,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "publish": publish, "keygen": keygen,
+			"exits": exits, "publish": publish, "keygen": keygen, "mixture": mixture,
 		},
 	})
 }
@@ -99,6 +100,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("HONE_PLUGIN_DIR", built)
 	env.Setenv("PLUGINS", built)
 	env.Setenv("CUDA_PLUGIN", builtCUDA)
+	env.Setenv("MIXTRAL_PLUGIN", builtMixtral)
 	env.Setenv("HONE_KERNELS", "cpu") // the same on a machine with a GPU
 	env.Setenv("HF_HOME", filepath.Join(env.WorkDir, "hf"))
 	env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "data"))

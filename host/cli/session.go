@@ -179,6 +179,9 @@ func (s *session) prepare(ctx context.Context) error {
 	if err := s.adapt(); err != nil {
 		return err
 	}
+	if err := s.balance(); err != nil {
+		return err
+	}
 	return s.able(ctx)
 }
 
@@ -213,6 +216,27 @@ func (s *session) adapt() error {
 		return err
 	}
 	s.adapter, s.bias = adapt.DefaultName, lora.Bias
+	return nil
+}
+
+// balance adds the balancing losses of experts that the run asks for.
+func (s *session) balance() error {
+	c := s.run.Train.ExpertBalance
+	if c == 0 {
+		return nil
+	}
+	g, err := adapt.Balance(s.graph, c)
+	if errors.Is(err, adapt.ErrNoExperts) {
+		return s.app.show(s.run.Diagnose(runfile.Ref{Block: "train"}, config.Diagnostics{{
+			Path:    []string{"expert_balance"},
+			Summary: fmt.Sprintf("expert_balance is %g, and the model %s has no mixtures of experts", c, s.model.Architecture),
+			Detail:  "Leave expert_balance out.",
+		}}))
+	}
+	if err != nil {
+		return err
+	}
+	s.graph = g
 	return nil
 }
 
@@ -290,6 +314,9 @@ func (s *session) capable() error {
 	if s.run.Adapter.Init == string(adapt.InitPiSSA) {
 		lack(d.Adapters, "pissa", "the adapter %q (adapter.init)")
 	}
+	if s.graph.Balanced() {
+		lack(d.Capabilities, kernels.ExpertBalance, "%s: balancing losses of experts (train.expert_balance)")
+	}
 	if len(s.run.Adapter.AlsoTrain) > 0 {
 		lack(d.Adapters, "full", "training of parameters of the model (adapter.also_train, %q)")
 	}
@@ -301,15 +328,17 @@ func (s *session) capable() error {
 		return nil
 	}
 	err := fault.New(fault.Unsupported, "%s lacks %s", s.kernels.plugin, strings.Join(lacks, "; "))
-	leave := ""
+	leave, block := "", "adapter"
 	switch {
 	case s.run.Adapter.DoRA && !slices.Contains(d.Adapters, "dora"):
 		leave = "dora"
 	case s.run.Adapter.Init == string(adapt.InitPiSSA) && !slices.Contains(d.Adapters, "pissa"):
 		leave = "init"
+	case s.graph.Balanced() && !slices.Contains(d.Capabilities, kernels.ExpertBalance):
+		leave, block = "expert_balance", "train"
 	}
 	if leave != "" {
-		return err.WithHint("leave %s out of the adapter block, or choose another plugin with a block such as kernels %q {}", leave, cpuKernels)
+		return err.WithHint("leave %s out of the %s block, or choose another plugin with a block such as kernels %q {}", leave, block, cpuKernels)
 	}
 	return err
 }

@@ -12,6 +12,7 @@ func MetricVariables() []MetricVariable {
 	return []MetricVariable{
 		{"loss", "train/loss", "Mean loss of the step's supervised tokens, in nats."},
 		{"perplexity", "train/perplexity", "exp(loss)."},
+		{"aux_loss", "train/aux_loss", "What expert_balance adds to the mean loss. Without it a metric of it has no value."},
 		{"grad_norm", "train/grad_norm", "Norm of the mean loss's gradient, before clipping."},
 		{"learning_rate", "train/learning_rate", "The step's learning rate."},
 		{"supervised_tokens", "train/supervised_tokens", "Tokens of the step whose prediction is learned."},

@@ -139,7 +139,8 @@ type TrainConfig struct {
 	WeightDecay      float64    `json:"weight_decay" config:"weight_decay"`
 	Betas            [2]float64 `json:"betas" config:"betas"`
 	Epsilon          float64    `json:"epsilon" config:"epsilon"`
-	MaxGradNorm      float64    `json:"max_grad_norm" config:"max_grad_norm"` // 0: no clipping
+	MaxGradNorm      float64    `json:"max_grad_norm" config:"max_grad_norm"`   // 0: no clipping
+	ExpertBalance    float64    `json:"expert_balance" config:"expert_balance"` // coefficient of the loss; 0: none
 }
 
 // An EvaluateConfig says when and how a run is evaluated.

@@ -82,5 +82,11 @@ func optimizerAttributes() []attributeSpec {
 			Why:       "one strange document then cannot spoil the run", Resume: RuleFixed,
 			check: between(0, 1e9), Fix: "Common values are 0.3 to 1; 0 turns it off.",
 		},
+		{
+			Attribute: or(attr("expert_balance", config.Of(config.Number),
+				"Coefficient of a loss of each document and layer that has the experts of a mixture be used equally (DeepSeek-AI, 2024), logged as train/aux_loss; 0 adds none. It is for models with experts alone."), 0.0),
+			Why: "short fine-tuning seldom upsets the balance that a model has, and what it costs is learned from the data no more", Resume: RuleFixed,
+			check: between(0, 1000), Fix: "Common values are 1e-4 to 1e-2; 0 turns it off.",
+		},
 	}
 }

@@ -38,6 +38,7 @@ type fake struct {
 	notFinite int64         // the step whose loss is not finite
 	after     func()        // called after each step is reported
 	work      time.Duration // that a step takes
+	aux       bool          // steps report balancing losses
 }
 
 // Describe says what a host may ask for.
@@ -120,6 +121,9 @@ func (f *fake) result(step *kernels.Step) *kernels.StepResult {
 		for i, id := range b.ID {
 			r.Loss += float64(b.Weight[i]) * float64(id) / float64(step.Number)
 		}
+	}
+	if f.aux {
+		r.Metrics = map[string]float64{kernels.AuxLoss: 0.25 * float64(step.Number)}
 	}
 	if step.Number == f.notFinite {
 		r.Loss, r.NotFinite = math.NaN(), true

@@ -485,6 +485,9 @@ func (a *attempt) addMetrics(scalars map[string]float64, s data.StepDocuments, r
 	if v, ok := scalars["perf/tokens_per_second"]; ok {
 		variables["tokens_per_second"] = v
 	}
+	if v, ok := r.Metrics[kernels.AuxLoss]; ok {
+		variables["aux_loss"] = v
+	}
 	if !math.IsNaN(a.eval) {
 		variables["eval_loss"], variables["eval_perplexity"] = a.eval, math.Exp(a.eval)
 	}

@@ -204,7 +204,7 @@ func (v *variables) Eval(vars map[string]float64) (float64, error) {
 // the values that it promises.
 func TestMetricVariables(t *testing.T) {
 	kept := &variables{}
-	r, _ := newTrainer(t, t.TempDir(), func() *fake { return &fake{} })
+	r, _ := newTrainer(t, t.TempDir(), func() *fake { return &fake{aux: true} })
 	r.Metrics = []Metric{kept}
 	r.Order.Steps, r.Order.Epochs = 0, 2
 	must(t, r.Run(t.Context()))
@@ -214,6 +214,7 @@ func TestMetricVariables(t *testing.T) {
 		for name, want := range map[string]float64{
 			"step": float64(i + 1), "total_steps": float64(len(kept.seen)), "seconds": 0.5, "tokens_per_second": v["tokens"] / 0.5,
 			"total_tokens": tokens, "perplexity": math.Exp(v["loss"]), "eval_loss": 2, "eval_perplexity": math.Exp(2), "grad_norm": 1,
+			"aux_loss": 0.25 * float64(i+1),
 		} {
 			if got, ok := v[name]; !ok || got != want {
 				t.Errorf("step %d: %s is %v, want %v", i+1, name, got, want)
@@ -226,8 +227,9 @@ func TestMetricVariables(t *testing.T) {
 	if first := kept.seen[0]["epoch"]; first <= 0 || first >= 1 {
 		t.Errorf("after the first step, epoch is %v", first)
 	}
-	if last := history(t, r); last[len(last)-2].Scalars["metric/kept"] != 1 {
-		t.Errorf("the metric is not recorded: %+v", last[len(last)-2])
+	last := history(t, r)
+	if record := last[len(last)-2]; record.Scalars["metric/kept"] != 1 || record.Scalars["train/aux_loss"] != 0.25*float64(len(kept.seen)) {
+		t.Errorf("the metrics are not recorded: %+v", record)
 	}
 }
 

@@ -48,7 +48,7 @@ func (*backend) Describe(context.Context) (*kernels.Description, error) {
 		Adapters:    []string{"lora", "lora_bias", "dora", "pissa", "full", kernels.TokenRows},
 		Precisions:  []string{"fp32"},
 		WeightTypes: []string{"auto", "float32", "bfloat16", "float16"},
-		Objectives:  []string{kernels.CrossEntropy},
+		Objectives:  []string{kernels.CrossEntropy}, Capabilities: []string{kernels.ExpertBalance},
 	}, nil
 }
 

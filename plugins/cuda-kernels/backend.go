@@ -59,7 +59,7 @@ func (*backend) Describe(context.Context) (*kernels.Description, error) {
 		Adapters:    []string{"lora", "lora_bias", "dora", "pissa", "full", kernels.TokenRows},
 		Precisions:  []string{"bf16", "fp16", "fp32"},
 		WeightTypes: []string{"auto", "float32", "bfloat16", "float16"},
-		Objectives:  []string{kernels.CrossEntropy}, Capabilities: []string{plugin.DoctorCapability},
+		Objectives:  []string{kernels.CrossEntropy}, Capabilities: []string{plugin.DoctorCapability, kernels.ExpertBalance},
 	}, nil
 }
 

@@ -30,6 +30,23 @@ func (b *Batch) TotalWeight() float64 {
 	return sum
 }
 
+// Shares is, for each token, the sum of the weights of its document divided by the
+// document's number of tokens: what a mean over a document's tokens, counted as often
+// as its predictions, takes of each of them.
+func (b *Batch) Shares() []float64 {
+	out := make([]float64, b.Tokens())
+	for start := 0; start < len(out); start = int(b.DocEnd[start]) {
+		document, sum := out[start:b.DocEnd[start]], 0.0
+		for i := range document {
+			sum += float64(b.Weight[start+i])
+		}
+		for i := range document {
+			document[i] = sum / float64(len(document))
+		}
+	}
+	return out
+}
+
 // Append lays a document of ids at the end of b, with the weight of each token's
 // prediction. The first weight is taken as 0.
 func (b *Batch) Append(sample int32, ids []int32, weight []float32) {

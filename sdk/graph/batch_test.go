@@ -3,6 +3,7 @@ package graph_test
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,5 +73,19 @@ func TestBatchErrors(t *testing.T) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestShares: a document's weight, spread over its tokens.
+func TestShares(t *testing.T) {
+	b := &graph.Batch{}
+	b.Append(0, []int32{1, 2, 3, 4}, []float32{9, 1, 0, 0.5}) // the first has no prediction
+	b.Append(1, []int32{1}, []float32{0})
+	b.Append(2, []int32{1, 2}, []float32{0, 3})
+	if got, want := b.Shares(), []float64{0.375, 0.375, 0.375, 0.375, 0, 1.5, 1.5}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := new(graph.Batch).Shares(); len(got) != 0 {
+		t.Errorf("%v of nothing", got)
 	}
 }

@@ -35,7 +35,7 @@ func everything(t testing.TB) *graph.Graph {
 	router := b.Linear(x, "router", 4, graph.RoleRouter, graph.Float32Out())
 	indices, weights := b.Route(router, "route", graph.Route{
 		Experts: 4, TopK: 2, Sigmoid: true, Bias: b.Param("route.bias", []int{4}, graph.RoleRouter),
-		Groups: 2, Keep: 1, GroupTop: 2, Normalise: true, NormEpsilon: 1e-20, Factor: 2.5,
+		Groups: 2, Keep: 1, GroupTop: 2, Normalise: true, NormEpsilon: 1e-20, Factor: 2.5, Balance: 0.01,
 	})
 	up := b.Param("experts.up", []int{4, 6, 8}, graph.RoleExpertUp,
 		graph.From(graph.StackSources(0, graph.FromTensor("e.0"), graph.FromTensor("e.1"), graph.FromTensor("e.2"), graph.FromTensor("e.3"))))

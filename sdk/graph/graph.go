@@ -176,6 +176,22 @@ func (g *Graph) Ops() []string {
 	return out
 }
 
+// Balanced reports whether a route of g has a balancing loss: see [Route].
+func (g *Graph) Balanced() bool {
+	for _, n := range g.Nodes {
+		if Balances(n.Op) {
+			return true
+		}
+	}
+	return false
+}
+
+// Balances reports whether an operation is a route with a balancing loss.
+func Balances(op Op) bool {
+	r, ok := op.(*Route)
+	return ok && r.Balance > 0
+}
+
 // Clone is a copy of g that can be changed without changing g. Operations are
 // copied too; sources, which nothing changes, are shared.
 func (g *Graph) Clone() *Graph {

@@ -249,6 +249,13 @@ func mistakes() []mistake {
 			op[*graph.Route](t, g, "model.layers.1.route").Bias = param(t, g, "norm.weight")
 		}, `bias "norm.weight" has shape [8], want [4]`},
 		{"route by NaN", func(t *testing.T, g *graph.Graph) { op[*graph.Route](t, g, "model.layers.1.route").Factor = math.NaN() }, `factor is NaN`},
+		{"route balanced by NaN", func(t *testing.T, g *graph.Graph) {
+			op[*graph.Route](t, g, "model.layers.1.route").Balance = math.NaN()
+		}, `balance is NaN`},
+		{"route balanced without end", func(t *testing.T, g *graph.Graph) {
+			op[*graph.Route](t, g, "model.layers.1.route").Balance = math.Inf(1)
+		}, `balance is +Inf`},
+		{"route unbalanced", func(t *testing.T, g *graph.Graph) { op[*graph.Route](t, g, "model.layers.1.route").Balance = -0.1 }, `balance is -0.1, below 0`},
 		{"route normalised by NaN", func(t *testing.T, g *graph.Graph) {
 			op[*graph.Route](t, g, "model.layers.1.route").NormEpsilon = math.NaN()
 		}, `epsilon is NaN`},

@@ -228,6 +228,20 @@ type Conv struct {
 // best. Weights are the scores without Bias, divided by their sum plus
 // NormEpsilon with Normalise, times Factor. A token's experts stand in the order of
 // the choice, the best first. Gradients go through the weights, never the choice.
+//
+// With Balance, training adds to the objective, for each document of T tokens, the sum
+// of the weights of its predictions times a loss that is least where all experts get
+// equally much (DeepSeek-AI, 2024, arXiv:2412.19437, equations 17 to 20):
+//
+//	L = Balance · Σᵢ fᵢ·Pᵢ
+//	fᵢ = Experts/(TopK·T) · Σₜ [expert i is among those chosen for t]
+//	Pᵢ = 1/T · Σₜ s'ₜᵢ
+//
+// s' are the scores over all experts, whatever After says, divided by their sum; Bias
+// and Factor have no part in them. T counts all of a document's tokens; one whose
+// predictions have no weight adds nothing. The gradient goes through P, f is a
+// constant. A route that the logits do not depend on adds nothing. Evaluation and
+// generation know nothing of it.
 type Route struct {
 	Experts     int
 	TopK        int
@@ -240,6 +254,7 @@ type Route struct {
 	Normalise   bool
 	NormEpsilon float64
 	Factor      float64
+	Balance     float64 // the coefficient of the balancing loss; 0: none
 }
 
 // ExpertLinear applies to each token's slot s the linear of the expert that the

@@ -22,7 +22,12 @@ func (g *Graph) inferRoute(o *Route, in []*Value) ([]output, error) {
 	case o.Keep*(e/o.Groups) < o.TopK:
 		return nil, fmt.Errorf("%d kept groups of %d experts hold fewer than %d", o.Keep, e/o.Groups, o.TopK)
 	}
-	err := errors.Join(g.wantShape("bias", o.Bias, []int{e}), finite("factor", o.Factor), finite("epsilon", o.NormEpsilon))
+	err := errors.Join(
+		g.wantShape("bias", o.Bias, []int{e}), finite("factor", o.Factor), finite("epsilon", o.NormEpsilon), finite("balance", o.Balance),
+	)
+	if o.Balance < 0 {
+		err = errors.Join(err, fmt.Errorf("balance is %v, below 0", o.Balance))
+	}
 	return []output{{o.TopK, 1, Index}, {o.TopK, 1, Float32}}, err
 }
 

@@ -220,6 +220,7 @@ func (g *Graph) expertAttributes(a *attributeList, op Op) {
 		a.flag("normalise", o.Normalise)
 		a.number("norm_epsilon", o.NormEpsilon, 0)
 		a.number("factor", o.Factor, 1)
+		a.number("balance", o.Balance, 0)
 	case *ExpertLinear:
 		a.count("experts", o.Experts, 0)
 		a.param("weight", o.Weight)

@@ -87,6 +87,16 @@ type Description struct {
 // tokens that an adapter has of its own: see graph.TokenRows.
 const TokenRows = "token_rows"
 
+// ExpertBalance is what a Description's Capabilities have where a plugin trains with the
+// balancing losses of routes: see graph.Route. One that does not refuses a Graph that has
+// them, as fault.Unsupported.
+const ExpertBalance = "expert_balance"
+
+// AuxLoss is the metric of a step under which a plugin reports the balancing losses of a
+// Graph that has them: those of all routes and documents, as they are added to the
+// objective, divided by StepResult.Weight. StepResult.Loss is without them.
+const AuxLoss = "train/aux_loss"
+
 // The objectives.
 const (
 	// CrossEntropy is −Σ weight[t]·log p(id[t] | tokens before t in its
@@ -233,7 +243,7 @@ type Step struct {
 // A StepResult is what a step came to.
 type StepResult struct {
 	Number   int64
-	Loss     float64 // the objective, summed over the step's tokens
+	Loss     float64 // the objective, summed over the step's tokens, without balancing losses
 	Weight   float64 // the sum of their weights; Loss/Weight is the mean
 	GradNorm float64 // of the mean loss's gradient, before clipping
 	// Skipped: the loss scale overflowed; nothing was updated, and the run goes on.
@@ -243,11 +253,11 @@ type StepResult struct {
 	Tokens      int64
 	Seconds     float64
 	BatchLosses []float64 // Loss by micro-batch, in the order of Step.Batches
-	// Metrics are numbers by the name that they are logged under. Some have a meaning for
-	// the host: memory/peak_bytes; time/F, the seconds that a family F of kernels took;
-	// and of the ceilings of a device, ceiling/time/F, the seconds that F would take at
-	// them, ceiling/flops/P, the operations a second of a product P, and ceiling/bytes,
-	// those that copies read and write in a second.
+	// Metrics are numbers by the name that they are logged under, AuxLoss among them. Some
+	// have a meaning for the host: memory/peak_bytes; time/F, the seconds that a family F
+	// of kernels took; and of the ceilings of a device, ceiling/time/F, the seconds that F
+	// would take at them, ceiling/flops/P, the operations a second of a product P, and
+	// ceiling/bytes, those that copies read and write in a second.
 	Metrics map[string]float64
 }
 

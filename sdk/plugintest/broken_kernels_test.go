@@ -177,6 +177,17 @@ func (b *broken) Restore(ctx context.Context, directory string) (*kernels.Restor
 	return b.Backend.Restore(ctx, directory)
 }
 
+// balanced is g with other coefficients of its balancing losses.
+func balanced(g *graph.Graph, change func(float64) float64) *graph.Graph {
+	c := g.Clone()
+	for _, n := range c.Nodes {
+		if r, ok := n.Op.(*graph.Route); ok {
+			r.Balance = change(r.Balance)
+		}
+	}
+	return c
+}
+
 // merged lays all documents of a micro-batch out as one.
 func merged(b *graph.Batch) *graph.Batch {
 	c := *b
@@ -396,6 +407,22 @@ func brokenBackends() map[string]func() *broken {
 		},
 		"kernels/objective-refused": func() *broken {
 			return &broken{step: func(s *kernels.Step) { s.Objective = kernels.CrossEntropy }}
+		},
+		"kernels/balance-matches-interpreter": func() *broken { // the gradients of twice the losses, which it reports
+			b := &broken{}
+			b.request = func(r *kernels.BindRequest) { r.Graph = balanced(r.Graph, func(v float64) float64 { return 2 * v }) }
+			b.result = func(r *kernels.StepResult) { r.Metrics[kernels.AuxLoss] /= 2 }
+			return b
+		},
+		"kernels/balance-by-document": func() *broken { // a mean over micro-batches
+			var batches int
+			return &broken{
+				step:   func(s *kernels.Step) { batches = len(s.Batches) },
+				result: func(r *kernels.StepResult) { r.Metrics[kernels.AuxLoss] /= float64(batches) },
+			}
+		},
+		"kernels/balance-refused": func() *broken { // does not know them, and says nothing
+			return &broken{describe: func(d *kernels.Description) { d.Capabilities = nil }}
 		},
 		"kernels/optimizer": func() *broken {
 			return &broken{request: func(r *kernels.BindRequest) { r.Settings.Optimizer.WeightDecay = 0 }}

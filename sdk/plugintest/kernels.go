@@ -58,7 +58,7 @@ func hopeless[K any](rules []rule[K], err error) []Result {
 // kernelsRules are the rules in the order in which they are run: what comes earlier is
 // what the others stand on.
 func kernelsRules() []rule[*kernelsKit] {
-	return slices.Concat(kernelsPlanRules(), kernelsLoadRules(), kernelsScoreRules(), kernelsStepRules(), kernelsOptimizerRules(),
+	return slices.Concat(kernelsPlanRules(), kernelsLoadRules(), kernelsScoreRules(), kernelsStepRules(), kernelsBalanceRules(), kernelsOptimizerRules(),
 		kernelsStateRules(), kernelsGenerateRules(), kernelsConductRules())
 }
 

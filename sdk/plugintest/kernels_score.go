@@ -155,16 +155,26 @@ func kernelsBadBatch(c *check, k *kernelsKit) {
 // randomFixtures are random graphs over the operations that the plugin announces, with
 // weights in files.
 func (k *kernelsKit) randomFixtures(c *check) []*randomFixture {
+	has := func(adapter string) bool { return slices.Contains(k.description.Adapters, adapter) }
+	rows, dora, pissa, balance := has(kernels.TokenRows), has("dora"), has("pissa"), k.balances()
+	return k.drawFixtures(c, k.options.Graphs, func(try int) graphtest.Options {
+		return graphtest.Options{
+			TokenRows: rows && try%2 == 1, DoRA: dora && try%8 > 5, PiSSA: pissa && try%4 < 2 && try%8 > 3, Balance: balance && try%8 == 3,
+		}
+	}, func(*graphtest.Case) bool { return true })
+}
+
+// drawFixtures draws n random graphs as options say for each try, of those that the plugin
+// runs and that suit; fewer where they are not found.
+func (k *kernelsKit) drawFixtures(c *check, n int, options func(try int) graphtest.Options, suits func(*graphtest.Case) bool) []*randomFixture {
 	rng := rand.New(rand.NewPCG(11, 12))
 	var out []*randomFixture
 	experts := slices.Contains(k.description.Ops, "expert_linear")
-	has := func(adapter string) bool { return slices.Contains(k.description.Adapters, adapter) }
-	rows, dora, pissa := has(kernels.TokenRows), has("dora"), has("pissa")
-	for tries := 0; len(out) < k.options.Graphs && tries < 50*k.options.Graphs; tries++ {
-		g := graphtest.Random(rng, graphtest.Options{
-			Nodes: 12, Dense: !experts, TokenRows: rows && tries%2 == 1, DoRA: dora && tries%8 > 5, PiSSA: pissa && tries%4 < 2 && tries%8 > 3,
-		})
-		if !k.runs(g) {
+	for try := 0; len(out) < n && try < 50*n; try++ {
+		o := options(try)
+		o.Nodes, o.Dense = 12, !experts
+		g := graphtest.Random(rng, o)
+		if !k.runs(g) || !suits(g) {
 			continue
 		}
 		f := &randomFixture{fixture{graph: g.Graph, adapter: g.Adapter, values: g.Values}, g}
@@ -185,9 +195,15 @@ type randomFixture struct {
 	drawn *graphtest.Case
 }
 
+// change has a request be for one step of the graph.
+func (f *randomFixture) change(r *kernels.BindRequest) {
+	r.Settings.Seed = f.drawn.Seed
+	r.Phases = kernels.Phases{Train: true}
+}
+
 // runs reports whether the plugin announces all that a random graph needs.
 func (k *kernelsKit) runs(g *graphtest.Case) bool {
-	if g.Batch.TotalWeight() == 0 {
+	if g.Batch.TotalWeight() == 0 || g.Graph.Balanced() && !k.balances() {
 		return false
 	}
 	for _, op := range g.Graph.Ops() {

@@ -65,6 +65,7 @@ func (k *kernelsKit) compareStep(c *check, f *fixture, change func(*kernels.Bind
 		return // nothing to compare with
 	}
 	c.near(got.Loss, want.Loss, allow(k.close.loss, relative(off.Loss, want.Loss)), "%sthe loss", what)
+	c.auxNear(got, want, allow(k.close.loss, relative(off.Metrics[kernels.AuxLoss], want.Metrics[kernels.AuxLoss])), what)
 	c.near(got.GradNorm, want.GradNorm, allow(k.close.gradient, apart(natural, wanted)/want.GradNorm),
 		"%sthe norm of the gradient of the mean loss", what)
 	// A gradient that is small beside the others has their rounding: one of which nothing
@@ -128,12 +129,8 @@ func kernelsOps(c *check, k *kernelsKit) {
 		c.skip("no random graph is within what it announces")
 	}
 	for i, f := range fixtures {
-		change := func(r *kernels.BindRequest) {
-			r.Settings.Seed = f.drawn.Seed
-			r.Phases = kernels.Phases{Train: true}
-		}
 		one := step(int64(f.drawn.Step), f.drawn.Batch)
-		k.compareStep(c, &f.fixture, change, one, fmt.Sprintf("random graph %d (%v): ", i, f.graph.Ops()))
+		k.compareStep(c, &f.fixture, f.change, one, fmt.Sprintf("random graph %d (%v): ", i, f.graph.Ops()))
 	}
 }
 

@@ -52,6 +52,21 @@ func mixed(t *testing.T) *graph.Graph {
 	return g
 }
 
+// repeated has a concat that takes one value three times, once in each of its groups.
+func repeated(t *testing.T) *graph.Graph {
+	t.Helper()
+	const vocabulary, width = 23, 8
+	b := graph.New("Repeated")
+	x := b.Embed("embed.weight", vocabulary, width)
+	x = b.Linear(b.Concat("cat", 2, graph.Part(x), graph.Repeated(x), graph.Part(x)), "down", width, graph.RoleMLPDown)
+	b.Logits(b.Linear(x, "head", vocabulary, graph.RoleHead))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 // experts are two mixtures, of x's width: one with everything that a route has, whose
 // experts have biases; and one that weighs what its experts take.
 func experts(b *graph.Builder, x graph.ValueID) graph.ValueID {
@@ -208,6 +223,14 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	balanced, err := adapt.Balance(experts, 0.3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	balancedFull, err := adapt.Balance(adapt.Full(plain), 1.5)
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name      string
 		g         *graph.Graph
@@ -224,6 +247,11 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 		{"PiSSA, recomputed", starts, adapt.DefaultName, RecomputeLayers},
 		{"experts", experts, adapt.DefaultName, RecomputeNone},
 		{"experts, recomputed", experts, adapt.DefaultName, RecomputeLayers},
+		{"balance", balanced, adapt.DefaultName, RecomputeNone},
+		{"balance, recomputed", balanced, adapt.DefaultName, RecomputeLayers},
+		{"balance, full", balancedFull, "", RecomputeNone},
+		{"balance, full, recomputed", balancedFull, "", RecomputeLayers},
+		{"one value as several inputs", adapt.Full(repeated(t)), "", RecomputeNone},
 		{"head alone", headOnly, adapt.DefaultName, RecomputeNone},
 	}
 	for _, test := range tests {
@@ -254,7 +282,7 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 				}
 				return out
 			}
-			var wantLoss, weight float64
+			var wantLoss, wantBalance, weight float64
 			want := map[graph.ParamID][]float64{}
 			for _, b := range batches {
 				run, err := interp.New(test.g, wide, b, interp.Options{Adapter: test.adapter, Training: true, Seed: 42, Step: 1})
@@ -266,6 +294,7 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 					t.Fatal(err)
 				}
 				wantLoss += loss
+				wantBalance += run.Balance()
 				weight += b.TotalWeight()
 				for id, g := range gradients {
 					if want[id] == nil {
@@ -296,6 +325,10 @@ func TestEngineAgreesWithTheInterpreter(t *testing.T) {
 			}
 			if d := math.Abs(r.Loss-wantLoss) / wantLoss; !(d <= 1e-5) {
 				t.Errorf("loss %v, want %v", r.Loss, wantLoss)
+			}
+			balance, reported := r.Metrics[kernels.AuxLoss]
+			if d := math.Abs(balance*weight - wantBalance); reported != test.g.Balanced() || !(d <= 1e-5*wantBalance) {
+				t.Errorf("%v and reported %v: balancing losses of %v, want %v", test.g.Balanced(), reported, balance*weight, wantBalance)
 			}
 			if r.Weight != weight {
 				t.Errorf("weight %v, want %v", r.Weight, weight)

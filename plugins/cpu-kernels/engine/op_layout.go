@@ -69,19 +69,21 @@ func (k *concatKernel) forward(c *call) {
 	})
 }
 
+// backward takes one input after the other: where a value is several of them, the first
+// writes all of its gradient before the others add to it.
 func (k *concatKernel) backward(c *call) {
+	group := k.outWidth() / k.op.Groups
 	k.e.eachRow(k.rowsOf(c), func(from, to int) {
-		at := from * k.outWidth()
 		for t := from; t < to; t++ {
-			for g := range k.op.Groups {
-				for i, size := range k.op.Widths {
-					if c.dIn[i] != nil {
-						a, b := k.place(i, t, g)
-						// The groups of a repeated input add up.
-						store(c.dIn[i][a:b], c.dOut[0][at:at+size], c.accumulate[i] || k.op.Repeat[i] && g > 0)
-					}
-					at += size
+			begin := t * k.outWidth()
+			for i, size := range k.op.Widths {
+				for g := 0; g < k.op.Groups && c.dIn[i] != nil; g++ {
+					a, b := k.place(i, t, g)
+					at := begin + g*group
+					// The groups of a repeated input add up.
+					store(c.dIn[i][a:b], c.dOut[0][at:at+size], c.accumulate[i] || k.op.Repeat[i] && g > 0)
 				}
+				begin += size
 			}
 		}
 	})

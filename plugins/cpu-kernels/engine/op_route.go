@@ -10,7 +10,8 @@ import (
 // many experts as a value may have columns.
 type routeKernel struct {
 	base
-	op *graph.Route
+	op   *graph.Route
+	loss float64 // of the last micro-batch: its balancing losses
 }
 
 // A router is the memory for a token's choice; each worker has its own.
@@ -21,7 +22,7 @@ type router struct {
 	groups   []float64
 	chosen   []int
 	scores   []float64 // by slot
-	all      []float64 // by expert: the softmax over all
+	all      []float64 // by expert: the softmax over all, or s' of a balancing loss
 }
 
 func (k *routeKernel) router() *router {
@@ -46,6 +47,9 @@ func (k *routeKernel) forward(c *call) {
 			}
 		}
 	})
+	if c.training && graph.Balances(k.op) {
+		k.balance(c)
+	}
 }
 
 // choose fills in chosen, the best first.
@@ -130,17 +134,25 @@ func softmax(dst []float64, logits []float32, listed []int) {
 		}
 		return float64(logits[i])
 	}
-	most := math.Inf(-1)
 	for i := range dst {
-		most = math.Max(most, at(i))
+		dst[i] = at(i)
+	}
+	exponentials(dst)
+}
+
+// exponentials turns numbers into their softmax.
+func exponentials(x []float64) {
+	most := math.Inf(-1)
+	for _, v := range x {
+		most = math.Max(most, v)
 	}
 	total := 0.0
-	for i := range dst {
-		dst[i] = math.Exp(at(i) - most)
-		total += dst[i]
+	for i, v := range x {
+		x[i] = math.Exp(v - most)
+		total += x[i]
 	}
-	for i := range dst {
-		dst[i] /= total
+	for i := range x {
+		x[i] /= total
 	}
 }
 
@@ -176,22 +188,32 @@ func (r *router) score(logits []float32) float64 {
 //
 //	ds = f·g/Σ, less Σ g·w/Σ where Σ is the scores' sum
 //	sigmoid: dx = ds·s·(1 − s);  softmax: dx = s·(ds − Σ ds·s), over what it is over
+//
+// and with a balancing loss what that adds, also where nothing has used the weights.
 func (k *routeKernel) backward(c *call) {
 	experts, top := k.op.Experts, k.op.TopK
 	k.e.eachRow(c.rows.len(), func(from, to int) {
 		r, d := k.router(), make([]float32, experts)
 		for t := from; t < to; t++ {
+			logits := c.in[0][t*experts : (t+1)*experts]
 			r.chosen = r.chosen[:0]
 			for _, e := range c.out[0][t*top : (t+1)*top] {
 				r.chosen = append(r.chosen, int(e))
 			}
-			r.gradient(d, c.in[0][t*experts:(t+1)*experts], c.dOut[1][t*top:(t+1)*top])
+			clear(d)
+			if c.dOut[1] != nil {
+				r.gradient(d, logits, c.dOut[1][t*top:(t+1)*top])
+			}
+			if graph.Balances(k.op) && c.rows.shares[t] != 0 {
+				r.addBalance(d, logits, c.shareOf(t, experts), c.rows.shares[t]*k.op.Balance)
+			}
 			store(c.dIn[0][t*experts:(t+1)*experts], d, c.accumulate[0])
 		}
 	})
 }
 
-// gradient fills d with a token's gradient by its logits, dw being that by its weights.
+// gradient puts a token's gradient by its logits into d, which is zeros; dw is that by its
+// weights.
 func (r *router) gradient(d, logits, dw []float32) {
 	o := r.k.op
 	total := r.score(logits)
@@ -205,7 +227,6 @@ func (r *router) gradient(d, logits, dw []float32) {
 	for s := range dw {
 		mean += slope(s) * r.scores[s]
 	}
-	clear(d)
 	if !o.Sigmoid && !o.After {
 		for e, p := range r.all {
 			d[e] = float32(-p * mean)

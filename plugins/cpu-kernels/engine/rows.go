@@ -6,6 +6,7 @@ import "github.com/honeml/hone/sdk/graph"
 // tokens (the head), or the next token of several sequences (generation).
 type rows struct {
 	id, position, docStart, docEnd, sample []int32
+	shares                                 []float64 // graph.Batch.Shares, where a training step needs them
 }
 
 func (r rows) len() int { return len(r.position) }

@@ -40,6 +40,7 @@ func (e *Engine) Step(ctx context.Context, s *kernels.Step) (*kernels.StepResult
 	for _, g := range e.grads {
 		clear(g)
 	}
+	balance := 0.0
 	for _, b := range s.Batches {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -47,6 +48,7 @@ func (e *Engine) Step(ctx context.Context, s *kernels.Step) (*kernels.StepResult
 		loss := e.train(b, uint64(s.Number))
 		r.BatchLosses = append(r.BatchLosses, loss)
 		r.Loss += loss
+		balance += e.balance()
 	}
 	e.adam.weight = r.Weight
 	r.GradNorm = e.gradNorm()
@@ -56,6 +58,9 @@ func (e *Engine) Step(ctx context.Context, s *kernels.Step) (*kernels.StepResult
 	}
 	r.Seconds = time.Since(begun).Seconds()
 	r.Metrics = map[string]float64{"memory/planned_bytes": float64(e.totalBytes())}
+	if e.g.Balanced() {
+		r.Metrics[kernels.AuxLoss] = balance / r.Weight
+	}
 	return r, nil
 }
 
@@ -64,6 +69,9 @@ func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 // train runs a micro-batch forward and backward and returns its loss.
 func (e *Engine) train(b *graph.Batch, step uint64) float64 {
 	c := call{rows: rowsOf(b), training: true, step: step, adapter: e.settings.Adapter}
+	if e.g.Balanced() {
+		c.rows.shares = b.Shares()
+	}
 	loss, begun := 0.0, false
 	for i := range e.training.steps {
 		s := &e.training.steps[i]
@@ -80,6 +88,21 @@ func (e *Engine) train(b *graph.Batch, step uint64) float64 {
 		loss = e.loss(c, b)
 	}
 	return loss
+}
+
+// balance is the sum of the balancing losses of the last micro-batch.
+func (e *Engine) balance() float64 {
+	sum := 0.0
+	for i := range e.training.steps {
+		s := &e.training.steps[i]
+		if s.kind == diff.Loss { // what is forward from here on is computed again
+			break
+		}
+		if k, ok := s.kernel.(*routeKernel); ok {
+			sum += k.loss
+		}
+	}
+	return sum
 }
 
 // loss computes the objective and the gradient of the trunk's last value.

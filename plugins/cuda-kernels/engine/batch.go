@@ -10,9 +10,12 @@ import (
 	"github.com/honeml/hone/sdk/graph"
 )
 
-// columns is what the GPU knows of the rows of a batch: arrays of int32 [rows].
+// columns is what the GPU knows of the rows of a batch: arrays of int32 [rows], but for
+// share.
 type columns struct {
 	id, position, docStart, docEnd, sample device.Pointer
+	// share is float32: graph.Batch.Shares, where routes have balancing losses, else 0.
+	share device.Pointer
 	// first and next link the rows with the same id, where an embedding is trained:
 	// rows.Chains.
 	first, next device.Pointer
@@ -30,7 +33,7 @@ type predictions struct {
 
 // The words that a batch takes for each row.
 const (
-	columnWords     = 7
+	columnWords     = 8
 	predictionWords = 5
 )
 
@@ -68,13 +71,21 @@ func (w *words) column(values []int32, rows int, beyond func(t int) int32) {
 func constant(v int32) func(int) int32 { return func(int) int32 { return v } }
 
 // rowsOfBatch appends the columns of a batch. Rows beyond it are documents of one
-// token with the id 0, of no sample. With linked, rows with the same id are linked.
-func (w *words) rowsOfBatch(b *graph.Batch, rows int, linked bool) {
+// token with the id 0, of no sample. With linked, rows with the same id are linked; with
+// shared, they have their shares.
+func (w *words) rowsOfBatch(b *graph.Batch, rows int, linked, shared bool) {
 	w.column(b.ID, rows, constant(0))
 	w.column(b.Position, rows, constant(0))
 	w.column(b.DocStart, rows, func(t int) int32 { return int32(t) })
 	w.column(b.DocEnd, rows, func(t int) int32 { return int32(t + 1) })
 	w.column(b.Sample, rows, constant(-1))
+	shares := make([]float64, rows)
+	if shared {
+		copy(shares, b.Shares())
+	}
+	for _, s := range shares {
+		w.float(float32(s))
+	}
 	first, next := make([]int32, rows), make([]int32, rows)
 	if linked {
 		kernelrows.Chains(first, next, b.ID)
@@ -142,7 +153,7 @@ func columnsAt(at device.Pointer, rows int) columns {
 		at = at.Offset(int64(rows) * 4)
 		return p
 	}
-	return columns{id: next(), position: next(), docStart: next(), docEnd: next(), sample: next(), first: next(), next: next()}
+	return columns{id: next(), position: next(), docStart: next(), docEnd: next(), sample: next(), share: next(), first: next(), next: next()}
 }
 
 // predictionsAt are the addresses of the arrays of predictionsOf at an address.
@@ -176,7 +187,7 @@ func (e *Engine) upload(b *graph.Batch, list []prediction) (rows int, c columns,
 	}
 	var w words
 	w.data = e.staging.next()[:0]
-	w.rowsOfBatch(b, rows, e.linksRows)
+	w.rowsOfBatch(b, rows, e.linksRows, e.g.Balanced())
 	w.predictionsOf(b, list, n)
 	e.q.At("the batch")
 	e.staging.send(e.q, e.at(e.batchSpan), w.data)

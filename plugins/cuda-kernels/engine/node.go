@@ -15,6 +15,7 @@ type call struct {
 	rows     int
 	batch    columns
 	training bool   // dropout is on
+	again    bool   // it was run before, and what it gave was not kept
 	adapter  string // the adapter that is on
 	cache    *cache // generation: keys and values of earlier tokens
 

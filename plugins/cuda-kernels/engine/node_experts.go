@@ -5,6 +5,7 @@ import (
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/experts"
+	"github.com/honeml/hone/plugins/cuda-kernels/optimizer"
 	"github.com/honeml/hone/plugins/cuda-kernels/rows"
 	"github.com/honeml/hone/sdk/graph"
 	"github.com/honeml/hone/sdk/graph/diff"
@@ -29,16 +30,44 @@ func newRoute(b base, o *graph.Route) (*routeNode, error) {
 	}, nil
 }
 
-func (n *routeNode) auxBytes(rowCount int) int64     { return n.grouping.Bytes(rowCount) }
-func (n *routeNode) scratchBytes(rowCount int) int64 { return need(n.grouping.Workspace(rowCount)) }
+func (n *routeNode) auxBytes(rowCount int) int64 { return n.grouping.Bytes(rowCount) }
+
+// scratchBytes: what sorting takes and, for a balancing loss, the shares of experts and
+// the rows' losses.
+func (n *routeNode) scratchBytes(rowCount int) int64 {
+	total := need(n.grouping.Workspace(rowCount))
+	if n.e.phases.Train && n.kernel.Balances() {
+		total += need(n.kernel.ShareBytes(rowCount), 4*int64(rowCount))
+	}
+	return total
+}
 
 func (n *routeNode) forward(c *call) {
 	n.kernel.Forward(c.q, c.rows, c.out[0], c.out[1], c.in[0], n.e.vector(n.op.Bias))
 	n.grouping.Group(c.q, n.grouping.At(c.aux, c.rows), c.out[0], c.take(n.grouping.Workspace(c.rows)))
+	if c.training && !c.again && n.kernel.Balances() {
+		losses := c.take(4 * int64(c.rows))
+		n.kernel.Losses(c.q, c.rows, losses, c.in[0], n.balance(c))
+		n.e.loss.Total(c.q, c.rows, losses, n.e.balanceAt())
+	}
+}
+
+// balance is what the balancing loss goes by, the shares of experts in scratch memory.
+func (n *routeNode) balance(c *call) experts.Balance {
+	b := experts.Balance{
+		DocStart: c.batch.docStart, DocEnd: c.batch.docEnd, Share: c.batch.share,
+		Scale: optimizer.LossScale(n.e.state()), F: c.take(n.kernel.ShareBytes(c.rows)),
+	}
+	n.kernel.Shares(c.q, c.rows, b, n.grouping.At(c.aux, c.rows))
+	return b
 }
 
 func (n *routeNode) backward(c *call) {
-	n.kernel.Backward(c.q, c.rows, c.dIn[0], c.in[0], c.out[0], c.dOut[1], c.accumulate[0])
+	var b experts.Balance
+	if n.kernel.Balances() {
+		b = n.balance(c)
+	}
+	n.kernel.Backward(c.q, c.rows, c.dIn[0], c.in[0], c.out[0], c.dOut[1], c.accumulate[0], b)
 }
 
 // combineNode adds a token's slots up.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -19,6 +20,7 @@ type mixture struct {
 	route                     graph.Route
 	weighs                    bool // weights multiply the input of the first linear
 	weighsAgain               bool // and that of the second
+	unused                    bool // nothing takes the weights
 	biases                    bool
 	lora                      *graph.Adapter // on both expert linears, without its parameters; nil: none
 	full                      bool           // the model's own parameters are trained
@@ -48,7 +50,7 @@ func (m mixture) graph(t testing.TB) *graph.Graph {
 	}
 	parts := b.Split(linear(x, "gate_up", m.hidden, 2*m.inner, m.weighs), "parts", 1, m.inner, m.inner)
 	y := linear(b.Gated(parts[0], parts[1], "silu", "act"), "down", m.inner, m.hidden, m.weighsAgain)
-	if m.weighs || m.weighsAgain {
+	if m.weighs || m.weighsAgain || m.unused {
 		y = b.CombinePlain(y, "combine")
 	} else {
 		y = b.Combine(y, weights, "combine")
@@ -114,6 +116,15 @@ func mixtures() map[string]mixture {
 		}),
 		"groups": with(func(m *mixture) {
 			m.full, m.route = true, graph.Route{Experts: 6, TopK: 2, Sigmoid: true, Groups: 3, Keep: 2, GroupTop: 2, Bias: 0, Normalise: true, NormEpsilon: 0.1, Factor: 2.5}
+		}),
+		"balance, adapters": with(func(m *mixture) { m.route.Balance, m.lora = 0.7, lora(8, 0.4) }),
+		"balance, everything": with(func(m *mixture) {
+			m.route.Balance, m.route.Normalise, m.full, m.biases = 0.7, true, true, true
+		}),
+		"balance, scores after the choice": with(func(m *mixture) { m.route.Balance, m.route.After, m.full = 0.7, true, true }),
+		"balance, weights unused":          with(func(m *mixture) { m.route.Balance, m.unused, m.full = 2, true, true }),
+		"balance, groups": with(func(m *mixture) {
+			m.full, m.route = true, graph.Route{Experts: 6, TopK: 2, Sigmoid: true, Groups: 3, Keep: 2, GroupTop: 2, Bias: 0, Normalise: true, NormEpsilon: 0.1, Factor: 2.5, Balance: 0.7}
 		}),
 		"odd widths": with(func(m *mixture) { m.hidden, m.inner, m.full, m.route.TopK, m.lora = 9, 7, true, 3, lora(5, 0) }),
 	}
@@ -212,6 +223,10 @@ func tryWith(t *testing.T, gpu *device.GPU, c *graphtest.Case, precision string,
 		t.Errorf("loss %v, want %v", result.Loss, loss)
 	}
 	weight := c.Batch.TotalWeight()
+	balance, reported := result.Metrics[kernels.AuxLoss]
+	if want := run.Balance() / weight; reported != c.Graph.Balanced() || !(math.Abs(balance-want) <= limit*want) {
+		t.Errorf("%v and reported %v: balancing losses of %v, want %v", c.Graph.Balanced(), reported, balance, want)
+	}
 	for id, want := range gradients {
 		got, _, err := e.ReadTensor(c.Graph.Params[id].Name, kernels.TensorGradient)
 		if err != nil {

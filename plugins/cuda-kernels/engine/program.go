@@ -164,6 +164,7 @@ func (e *Engine) run(p *program, c call, loss func()) {
 		switch s.kind {
 		case diff.Forward:
 			c.q.At(s.node.name())
+			c.again = begun
 			ready := e.call(s, c)
 			s.node.forward(ready)
 			e.clock.lap(s.node.family())

@@ -38,7 +38,7 @@ func (e *Engine) enqueue(ctx context.Context, s *kernels.Step) (*pendingStep, er
 		p.copy.begun = q.Record(p.copy.begun)
 		e.clock.begin()
 		q.Zero(e.at(e.params.gradient), e.params.gradient.bytes)
-		q.Zero(e.lossAt(0), 8*int64(1+len(s.Batches)))
+		q.Zero(e.lossAt(), sumsBytes(len(s.Batches)))
 		e.uploadKeys(uint64(s.Number))
 		e.takeNorms()
 		for i, b := range s.Batches {
@@ -48,7 +48,7 @@ func (e *Engine) enqueue(ctx context.Context, s *kernels.Step) (*pendingStep, er
 			e.train(b, i)
 		}
 		q.At("the update")
-		e.optimizer.Step(q, e.buffers(), e.lossAt(0), r.Weight, s.LearningRate)
+		e.optimizer.Step(q, e.buffers(), e.lossAt(), r.Weight, s.LearningRate)
 		e.normsTaken = false
 		q.Download(p.copy.memory.Bytes()[:resultsBytes(len(s.Batches))], e.state())
 		p.copy.ended = q.Record(p.copy.ended)
@@ -123,7 +123,7 @@ func (e *Engine) train(b *graph.Batch, index int) {
 		e.q.Zero(e.lossNow(), 8)
 		e.run(e.training, c, func() { e.head.train(c, list) })
 	})
-	e.q.Copy(e.lossAt(1+index), e.lossNow(), 8)
+	e.q.Copy(e.batchLossAt(index), e.lossNow(), 8)
 }
 
 // train computes the loss of predictions and its gradient by the head's input.
@@ -134,7 +134,7 @@ func (h *logitsHead) train(c call, list predictions) {
 		c.q.Zero(d, e.valueBytes(h.Input, c.rows))
 	}
 	h.each(c, e.activation(e.training.logits), list, d, e.crossEntropy)
-	e.loss.Total(c.q, list.count, e.at(e.lossSpan), e.lossAt(0))
+	e.loss.Total(c.q, list.count, e.at(e.lossSpan), e.lossAt())
 	e.loss.Total(c.q, list.count, e.at(e.lossSpan), e.lossNow())
 }
 
@@ -172,10 +172,14 @@ func (e *Engine) finish(p *pendingStep) (*kernels.StepResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Loss, r.BatchLosses = p.copy.losses(p.microBatches)
+	var balance float64
+	r.Loss, balance, r.BatchLosses = p.copy.losses(p.microBatches)
 	r.GradNorm = state.Norm
 	// All that a run takes it takes at its start: what is taken now is the most.
 	r.Metrics = map[string]float64{"memory/planned_bytes": float64(e.totalBytes()), "memory/peak_bytes": float64(taken)}
+	if e.g.Balanced() {
+		r.Metrics[kernels.AuxLoss] = balance / r.Weight
+	}
 	for family, seconds := range shares {
 		r.Metrics["time/"+family] = seconds
 	}

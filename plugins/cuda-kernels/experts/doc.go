@@ -1,7 +1,8 @@
 // Package experts is mixtures of experts on a GPU: graph.Route, graph.ExpertLinear and
 // graph.Combine, forward and backward.
 //
-// A [Route] chooses each token's experts and weights their results. A [Grouping] then
+// A [Route] chooses each token's experts and weights their results; its balancing loss
+// goes by a [Balance]. A [Grouping] then
 // sorts the slots, a token's places for its experts, by expert, once for all that reads
 // the choice: how many slots an expert has stays on the GPU, and no launch depends on
 // it. A [Product] multiplies slots by their experts' matrices, an adapter's share

@@ -8,12 +8,21 @@
 //              standing is the sum of its GROUP_TOP best
 //   weight   = FACTOR·score / Σ, where Σ is the sum of the chosen scores + EPSILON, or 1
 //
-// Defined by route.go: LOGIT, EXPERTS, TOP_K, SIGMOID, AFTER, BIASED, GROUPS, KEEP,
-// GROUP_TOP, NORMALISE, EPSILON, FACTOR, WARPS.
+// Where BALANCED, a document of T tokens adds `balance` · Σ f_e·P_e to the objective, as
+// often as the sum of its predictions' weights, share·T, says:
 //
-// Moves sizeof(LOGIT) bytes a logit; the choice takes TOP_K passes over shared memory.
+//   f_e  = EXPERTS/(TOP_K·T) · how many of its tokens chose e
+//   P_e  = 1/T · Σ s'_e over its tokens, s' being all scores divided by their sum
+//
+// doc_start, doc_end and share are [rows]; a row beyond the batch has a share of 0.
+//
+// Defined by route.go: LOGIT, EXPERTS, TOP_K, SIGMOID, AFTER, BIASED, GROUPS, KEEP,
+// GROUP_TOP, NORMALISE, EPSILON, FACTOR, BALANCED, WARPS.
+//
+// Moves sizeof(LOGIT) bytes a logit, where BALANCED as many once more; the choice takes
+// TOP_K passes over shared memory.
 #include "hone.cuh"
-#line 17 "route.cu"
+#line 26 "route.cu"
 
 typedef LOGIT Logit;
 
@@ -48,10 +57,9 @@ __device__ __forceinline__ u64 next_best(const float *x, int n, u64 below) {
 // A Softmax is what exponentials are shifted and divided by.
 struct Softmax { float most, total; };
 
-// over is the softmax's of the n logits that `of` gives, for a warp.
+// over is the softmax's of the n numbers that `of` gives, for a warp.
 template <typename Of> __device__ __forceinline__ Softmax over(int n, Of of) {
     Softmax s = {-HONE_INFINITY, 0.0f};
-    if (SIGMOID) return s;
     int lane = threadIdx.x & 31;
     for (int i = lane; i < n; i += 32) s.most = fmaxf(s.most, of(i));
     s.most = warp_max(s.most);
@@ -67,7 +75,9 @@ __device__ __forceinline__ float score(float logit, Softmax s) {
 // chosen_softmax is the softmax of a token's scores, of the chosen logits alone where
 // it comes AFTER.
 __device__ __forceinline__ Softmax chosen_softmax(const Logit *logits, const int *chosen) {
-#if AFTER
+#if SIGMOID
+    return Softmax();
+#elif AFTER
     return over(TOP_K, [&](int s) { return to_float(logits[chosen[s]]); });
 #else
     return over(EXPERTS, [&](int e) { return to_float(logits[e]); });
@@ -81,6 +91,29 @@ __device__ __forceinline__ float score_total(const Logit *logits, const int *cho
     for (int s = threadIdx.x & 31; s < TOP_K; s += 32) sum += score(to_float(logits[chosen[s]]), softmax);
     return warp_sum(sum) + EPSILON;
 }
+
+// Balance is a token's s': the softmax of its logits or, since all its sigmoids may vanish,
+// that of their logarithms.
+struct Balance {
+    Softmax all;
+    __device__ __forceinline__ static float level(float logit) {
+        return SIGMOID ? fminf(logit, 0.0f) - log1pf(expf(-fabsf(logit))) : logit;
+    }
+    __device__ __forceinline__ Balance(const Logit *logits) {
+        all = over(EXPERTS, [&](int e) { return level(to_float(logits[e])); });
+    }
+    __device__ __forceinline__ float normal(float logit) const { return expf(level(logit) - all.most) / all.total; }
+    // mean is Σ f·s', for a warp.
+    __device__ __forceinline__ float mean(const Logit *logits, const float *f) const {
+        float sum = 0.0f;
+        for (int e = threadIdx.x & 31; e < EXPERTS; e += 32) sum += f[e] * normal(to_float(logits[e]));
+        return warp_sum(sum);
+    }
+    // slope is the derivative of Σ f·s' by a logit.
+    __device__ __forceinline__ float slope(float logit, float f, float mean) const {
+        return normal(logit) * (f - mean) * (SIGMOID ? 1.0f / (1.0f + expf(logit)) : 1.0f);
+    }
+};
 
 #if GROUPS > 1
 // bar takes the experts of all but the KEEP best groups out of a warp's standings.
@@ -154,29 +187,43 @@ route(int *indices, float *weights, const Logit *logits, const float *bias, int 
 //   ds = FACTOR·g/Σ, less Σ g·weight/Σ where Σ is the scores' sum
 //   sigmoid: d = ds·score·(1 − score);  softmax: d = score·(ds − Σ ds·score)
 //
-// writes d [rows, EXPERTS], or adds it to what is there.
-extern "C" __global__ void __launch_bounds__(32 * WARPS)
-route_backward(Logit *d, const Logit *logits, const int *indices, const float *g, int add, int rows) {
+// writes d [rows, EXPERTS], or adds it to what is there. Where BALANCED, the gradient of
+// that loss, times the loss scale, is in it, f being a constant:
+//
+//   softmax: d = share·balance·s'·(f − Σ f·s');  sigmoid: that times 1 − score
+//
+// and g may be null: nothing has used the weights. 1024 threads a multiprocessor leave each
+// the 40 registers that this takes.
+extern "C" __global__ void __launch_bounds__(32 * WARPS, 32 / WARPS)
+route_backward(Logit *d, const Logit *logits, const int *indices, const float *g, int add, const float *f, const int *doc_start,
+               const float *share, const float *scale, float balance, int rows) {
     __shared__ float sums[WARPS][EXPERTS];
     int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
     i64 t = i64(blockIdx.x) * WARPS + warp;
     if (t >= rows) return;
     logits += t * EXPERTS;
-    d += t * EXPERTS;
-    g += t * TOP_K;
-    const int *chosen = indices + t * TOP_K;
+    auto used = [&](int s) { return BALANCED && g == nullptr ? 0.0f : g[t * TOP_K + s]; };
     float *sum = sums[warp];
     for (int e = lane; e < EXPERTS; e += 32) sum[e] = 0.0f;
+#if BALANCED
+    if (share[t] != 0.0f) { // else f has no row
+        f += i64(doc_start[t]) * EXPERTS;
+        Balance own(logits);
+        float loss = own.mean(logits, f), up = share[t] * balance * scale[0];
+        for (int e = lane; e < EXPERTS; e += 32) sum[e] = up * own.slope(to_float(logits[e]), f[e], loss);
+    }
+#endif
     __syncwarp();
+    const int *chosen = indices + t * TOP_K;
     Softmax softmax = chosen_softmax(logits, chosen);
     float total = score_total(logits, chosen, softmax), shared = 0.0f, mean = 0.0f;
     if (NORMALISE) {
-        for (int s = lane; s < TOP_K; s += 32) shared += g[s] * FACTOR * score(to_float(logits[chosen[s]]), softmax) / total / total;
+        for (int s = lane; s < TOP_K; s += 32) shared += used(s) * FACTOR * score(to_float(logits[chosen[s]]), softmax) / total / total;
         shared = warp_sum(shared);
     }
     for (int s = lane; s < TOP_K; s += 32) {
-        float p = score(to_float(logits[chosen[s]]), softmax), ds = FACTOR * g[s] / total - shared;
-        sum[chosen[s]] = SIGMOID ? ds * p * (1.0f - p) : ds * p;
+        float p = score(to_float(logits[chosen[s]]), softmax), ds = FACTOR * used(s) / total - shared;
+        sum[chosen[s]] += SIGMOID ? ds * p * (1.0f - p) : ds * p;
         mean += ds * p;
     }
     mean = warp_sum(mean);
@@ -184,6 +231,7 @@ route_backward(Logit *d, const Logit *logits, const int *indices, const float *g
     for (int s = lane; s < TOP_K; s += 32) sum[chosen[s]] -= score(to_float(logits[chosen[s]]), softmax) * mean;
 #endif
     __syncwarp();
+    d += t * EXPERTS;
     for (int e = lane; e < EXPERTS; e += 32) {
         float x = sum[e];
 #if !AFTER && !SIGMOID
@@ -193,3 +241,47 @@ route_backward(Logit *d, const Logit *logits, const int *indices, const float *g
         d[e] = from_float<Logit>(x);
     }
 }
+
+#if BALANCED
+// first_from is the first place of order[from, to), which ascends, whose slot is not below
+// one.
+__device__ __forceinline__ int first_from(const int *order, int from, int to, int slot) {
+    while (from < to) {
+        int middle = (from + to) >> 1;
+        if (order[middle] < slot) from = middle + 1;
+        else to = middle;
+    }
+    return from;
+}
+
+// route_shares writes f [rows, EXPERTS] in the row of the first token of each document
+// that has a weight. order and offsets are group.cu's: the slots of an expert ascend, so
+// those of a document lie together. A block has a row; those of other tokens leave.
+extern "C" __global__ void __launch_bounds__(128)
+route_shares(float *f, const int *order, const int *offsets, const int *doc_start, const int *doc_end, const float *share) {
+    int t = blockIdx.x;
+    if (doc_start[t] != t || share[t] == 0.0f) return;
+    int end = doc_end[t];
+    float each = float(EXPERTS) / (float(TOP_K) * float(end - t));
+    for (int e = threadIdx.x; e < EXPERTS; e += 128) {
+        int from = offsets[e], to = offsets[e + 1];
+        int count = first_from(order, from, to, end * TOP_K) - first_from(order, from, to, t * TOP_K);
+        f[i64(t) * EXPERTS + e] = each * float(count);
+    }
+}
+
+// route_balance: losses [rows] are each token's part, share·balance·Σ f·s'. A warp has a
+// token.
+extern "C" __global__ void __launch_bounds__(32 * WARPS)
+route_balance(float *losses, const Logit *logits, const float *f, const int *doc_start, const float *share, float balance, int rows) {
+    int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+    i64 t = i64(blockIdx.x) * WARPS + warp;
+    if (t >= rows) return;
+    float weight = share[t], loss = 0.0f;
+    if (weight != 0.0f) {
+        logits += t * EXPERTS;
+        loss = weight * balance * Balance(logits).mean(logits, f + i64(doc_start[t]) * EXPERTS);
+    }
+    if (lane == 0) losses[t] = loss;
+}
+#endif

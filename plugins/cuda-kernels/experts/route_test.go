@@ -174,7 +174,7 @@ func tryRoute(b *devicetest.Bench, name string, o graph.Route, typ device.Type) 
 				gradient[i] += d.At(i)
 			}
 		}
-		r.Backward(b.Queue, rowCount, d.Pointer, x.Pointer, indices, dw.Pointer, add)
+		r.Backward(b.Queue, rowCount, d.Pointer, x.Pointer, indices, dw.Pointer, add, Balance{})
 		rowstest.Compare(b, fmt.Sprint(name, "gradient, added ", add), d, gradient, 1e-5)
 	}
 }

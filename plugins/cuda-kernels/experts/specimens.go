@@ -26,6 +26,9 @@ func Specimens(set *device.Set) {
 	NewRoute(set, graph.Route{Experts: 128, TopK: 8, Groups: 1, Keep: 1, GroupTop: 1, Normalise: true, Factor: 1, Bias: graph.NoParam}, bf16)
 	NewRoute(set, graph.Route{Experts: 256, TopK: 8, Sigmoid: true, Groups: 8, Keep: 4, GroupTop: 2, Normalise: true, NormEpsilon: 1e-20, Factor: 2.5}, f32)
 	NewRoute(set, graph.Route{Experts: mostExperts, TopK: 4, After: true, Groups: 1, Keep: 1, GroupTop: 1, Factor: 1, Bias: graph.NoParam}, f16)
+	NewRoute(set, graph.Route{Experts: 128, TopK: 8, Groups: 1, Keep: 1, GroupTop: 1, Normalise: true, Factor: 1, Bias: graph.NoParam, Balance: 1}, f32)
+	NewRoute(set, graph.Route{Experts: 256, TopK: 8, Sigmoid: true, Groups: 8, Keep: 4, GroupTop: 2, Factor: 2.5, Balance: 1}, bf16)
+	NewRoute(set, graph.Route{Experts: 33, TopK: 3, After: true, Groups: 1, Keep: 1, GroupTop: 1, Factor: 1, Bias: graph.NoParam, Balance: 1}, f16)
 	NewCombine(set, CombineSpec{Width: 2048, Slots: 8, X: bf16, Y: bf16, Weight: f32})
 	NewCombine(set, CombineSpec{Width: 7, Slots: 2, Plain: true, X: f16, Y: f32, Weight: f16})
 }

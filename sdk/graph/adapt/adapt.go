@@ -1,6 +1,7 @@
 // Package adapt marks what a run trains: it puts low-rank adapters onto linears
 // of a Graph (Hu et al., 2021), or makes the model's own parameters trainable.
-// An adapter is an attribute of a linear, never extra nodes.
+// An adapter is an attribute of a linear, never extra nodes. [Balance] puts a loss on
+// routes that training adds to the objective.
 package adapt
 
 import (

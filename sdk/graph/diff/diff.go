@@ -148,15 +148,18 @@ type Options struct {
 }
 
 // Differentiate gives the schedule of a training step of g. A Graph without a
-// trainable parameter that the logits depend on is an error that wraps
-// [ErrNothingTrained].
+// trainable parameter that the logits, or the balancing loss of a route, depend on is
+// an error that wraps [ErrNothingTrained].
 func Differentiate(g *graph.Graph, o Options) (*Schedule, error) {
-	d := &differentiator{g: g, adapter: o.Adapter, needs: make([]bool, len(g.Values))}
 	s := ForwardOnly(g, o)
+	d := &differentiator{g: g, adapter: o.Adapter, needs: make([]bool, len(g.Values)), balances: make([]bool, len(g.Nodes))}
+	for _, step := range s.Steps {
+		d.balances[step.Node] = graph.Balances(g.Nodes[step.Node].Op)
+	}
 	for _, n := range g.Nodes {
 		d.markNeeds(n)
 	}
-	if !d.needs[g.Logits] {
+	if !d.needs[g.Logits] && !d.trainsBalance() {
 		return nil, d.nothingTrained()
 	}
 	s.Steps = append(s.Steps, Step{Kind: Loss, Node: -1, Reads: []graph.ValueID{g.Logits}})
@@ -185,9 +188,22 @@ type differentiator struct {
 	adapter string
 	// needs says for each value whether a trainable parameter is upstream of it.
 	needs []bool
+	// balances says for each node whether it adds a loss of its own: a route that has
+	// one and that the logits depend on.
+	balances []bool
 }
 
-// ErrNothingTrained reports a Graph whose logits depend on no parameter that is
+// trainsBalance reports whether a trainable parameter is upstream of a balancing loss.
+func (d *differentiator) trainsBalance() bool {
+	for i, n := range d.g.Nodes {
+		if d.balances[i] && d.needs[n.Inputs[0]] {
+			return true
+		}
+	}
+	return false
+}
+
+// ErrNothingTrained reports a Graph whose objective depends on no parameter that is
 // trainable under the adapter that is on.
 var ErrNothingTrained = errors.New("the logits depend on no trainable parameter")
 
@@ -246,7 +262,7 @@ func (d *differentiator) markNeeds(n *graph.Node) {
 func (d *differentiator) backward(i int, written, writtenParam []bool) (Step, bool, error) {
 	n := d.g.Nodes[i]
 	step := Step{Kind: Backward, Node: i}
-	flows := false
+	flows := d.balances[i]
 	for _, v := range n.Outputs {
 		step.OutputGradients = append(step.OutputGradients, written[v])
 		flows = flows || written[v]

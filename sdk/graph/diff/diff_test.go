@@ -201,6 +201,42 @@ backward router: d(router.weight) =; reads %0
 	}
 }
 
+// TestBalance: a route with a balancing loss has a backward step though nothing takes its
+// weights, as long as the logits depend on it; and a Graph of which such a loss alone
+// depends on what is trained is trained.
+func TestBalance(t *testing.T) {
+	b := graph.New("Mixture")
+	x := b.Embed("embed.weight", 4, 5)
+	route := graph.Route{Experts: 4, TopK: 2, Bias: graph.NoParam, Groups: 1, Keep: 1, GroupTop: 1, Factor: 1, Balance: 0.1}
+	indices, _ := b.Route(b.Linear(x, "router", 4, graph.RoleRouter), "route", route)
+	b.Route(b.Linear(x, "other", 4, graph.RoleRouter), "unused", route)
+	stack := b.Param("up.weight", []int{4, 4, 5}, graph.RoleExpertUp)
+	y := b.ExpertLinear(x, indices, "up", graph.ExpertLinear{Weight: stack, Bias: graph.NoParam, Experts: 4})
+	b.Logits(b.Linear(b.CombinePlain(y, "combine"), "head", 4, graph.RoleHead))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		names []string
+		want  string
+	}{
+		{[]string{"router.weight", "other.weight"}, "backward route: d%1 =; reads %1 %2\nbackward router: d(router.weight) =; reads %0\n"},
+		{[]string{"router.weight", "head.weight"}, "backward head: d(head.weight) =; reads %8\nbackward route: d%1 =; reads %1 %2\nbackward router: d(router.weight) =; reads %0\n"},
+	} {
+		s, err := diff.Differentiate(mark(g, test.names...), diff.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, got, _ := strings.Cut(s.Text(), "loss\n"); got != test.want {
+			t.Errorf("%v: got\n%s\nwant\n%s", test.names, got, test.want)
+		}
+	}
+	if _, err := diff.Differentiate(mark(g, "other.weight"), diff.Options{}); !errors.Is(err, diff.ErrNothingTrained) {
+		t.Errorf("a route that the logits do not depend on: %v", err)
+	}
+}
+
 // TestMinimal compares random schedules with what reachability, computed here by
 // itself, says is to be computed.
 func TestMinimal(t *testing.T) {

@@ -35,7 +35,8 @@
 //	split      nothing
 //	concat     nothing
 //	conv       its input, if its weight is trained
-//	route      its input and the indices
+//	route      its input and the indices; with a balancing loss it has a gradient to
+//	           give though nothing has used its weights
 //	expert_linear  the indices; its input, if that of a linear or if its weights have
 //	           a gradient; its weights, if its input has one or is read for its own
 //	combine    its weights, and x if they have a gradient

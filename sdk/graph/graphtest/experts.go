@@ -93,6 +93,9 @@ func (d *drawer) route() *routing {
 	if r.slots == 1 && !op.Sigmoid { // not a weight of 1 whatever the logits
 		op.Normalise, op.After = false, false
 	}
+	if d.o.Balance && d.chance(2) {
+		op.Balance = 0.2 + 2*d.rng.Float64()
+	}
 	name := d.name()
 	if d.chance(2) {
 		op.Bias = d.b.Param(name+".correction", []int{r.experts}, graph.RoleRouter)

@@ -27,6 +27,8 @@ type Options struct {
 	TokenRows bool
 	// DoRA has the adapters without a bias of B be DoRA's, and none of them on experts.
 	DoRA bool
+	// Balance gives some routes a balancing loss.
+	Balance bool
 	// PiSSA gives the adapters, of which none is on experts, a start.
 	PiSSA bool
 }

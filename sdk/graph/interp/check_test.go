@@ -152,7 +152,7 @@ func (s *subject) slope(p *probe, h float64) (float64, error) {
 		if err := s.run.forwardFrom(s.firstUse(p.param)); err != nil {
 			return 0, err
 		}
-		loss[side] = s.run.loss
+		loss[side] = s.run.loss + s.run.Balance()
 	}
 	return (loss[0] - loss[1]) / (2 * h), nil
 }

@@ -12,4 +12,7 @@
 // never a mean:
 //
 //	Σ_t weight[t] · −log softmax(logits[t−1])[id[t]]
+//
+// Routes add their balancing losses to what is differentiated; [Run.Balance] is their
+// sum.
 package interp

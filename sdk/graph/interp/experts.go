@@ -151,6 +151,9 @@ func (r *Run) routeBackward(o *graph.Route, logits, indices, dw []float64, g *gr
 		}
 	}
 	g.input("logits", 0, d)
+	if graph.Balances(o) {
+		g.input("balance", 0, r.balanceBackward(o, logits, indices))
+	}
 }
 
 // A slot is what an expert linear does for one of a token's experts.

@@ -145,6 +145,46 @@ func TestPiSSAGradients(t *testing.T) {
 	}
 }
 
+// TestBalanceGradients does so for routes with balancing losses.
+func TestBalanceGradients(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2026, 14))
+	flips, small, sigmoids, after := 0, 0, 0, 0
+	for i := 0; i < 400 && min(flips, sigmoids, after) < 30; i++ {
+		s := newSubject(t, graphtest.Random(rng, graphtest.Options{Nodes: 14, Balance: true}))
+		if !s.c.Graph.Balanced() {
+			continue
+		}
+		wrong, err := s.measure(rng, 2)
+		if err != nil || len(wrong) > 0 {
+			t.Fatalf("case %d: %v\n%s\n%s", i, err, strings.Join(wrong, "\n"), s)
+		}
+		parts, right := s.parts(t)
+		for _, p := range parts {
+			if p.name != "balance" {
+				continue
+			}
+			gradients := s.flipped(t, p)
+			switch o, _ := s.c.Graph.Nodes[p.node].Op.(*graph.Route); {
+			case s.caught(gradients):
+				flips++
+				if o.Sigmoid {
+					sigmoids++
+				}
+				if o.After {
+					after++
+				}
+			case nearly(gradients, right):
+				small++
+			default:
+				t.Errorf("case %d: node %d, %q: its sign was flipped and nothing told", i, p.node, p.name)
+			}
+		}
+	}
+	if min(flips, sigmoids, after) < 30 || small > flips {
+		t.Errorf("%d flips were noticed, %d of sigmoids and %d of scores after the choice; %d were too small to matter", flips, sigmoids, after, small)
+	}
+}
+
 // operations are those that random graphs have, embed, which takes nothing, first.
 var operations = graph.OpNames()
 

@@ -41,6 +41,8 @@ type Run struct {
 	paramGrad map[graph.ParamID][]float64
 	loss      float64
 	logProbs  []float64
+	balances  []float64 // by node: the balancing loss of a route
+	balanced  []bool    // by node: a route that has one and that the logits depend on
 
 	// norms are those of DoRA's adapters, which have no gradient; nil: they are
 	// computed anew each time. The tests hold them, to take differences beside them.
@@ -66,7 +68,10 @@ func New(g *graph.Graph, params Params, batch *graph.Batch, o Options) (*Run, er
 	}
 	r := &Run{
 		g: g, params: params, batch: batch, o: o, maps: map[int]*expr.Program{},
-		sign: func(int, string, int) float64 { return 1 },
+		sign: func(int, string, int) float64 { return 1 }, balanced: make([]bool, len(g.Nodes)),
+	}
+	for _, step := range diff.ForwardOnly(g, diff.Options{}).Steps {
+		r.balanced[step.Node] = graph.Balances(g.Nodes[step.Node].Op)
 	}
 	r.reset()
 	for i, n := range g.Nodes {
@@ -95,6 +100,7 @@ func (r *Run) reset() {
 	r.gradients = make([][]float64, len(r.g.Values))
 	r.paramGrad = map[graph.ParamID][]float64{}
 	r.loss, r.logProbs = 0, nil
+	r.balances = make([]float64, len(r.g.Nodes))
 }
 
 // Forward computes all values and returns the logits, [T, vocabulary]. A value
@@ -121,9 +127,9 @@ func (r *Run) forwardFrom(i int) error {
 // Value is what a value came to, after Forward.
 func (r *Run) Value(v graph.ValueID) []float64 { return r.values[v] }
 
-// Step runs a schedule from its beginning: it returns the objective and its
-// gradients by the trainable parameters. A parameter that the objective does not
-// depend on has none. A value that is not finite is an error that names the node.
+// Step runs a schedule from its beginning: it returns the cross-entropy, and the
+// gradients by the trainable parameters of it and of what [Run.Balance] then gives. A
+// parameter that neither depends on has none. A value that is not finite is an error that names the node.
 func (r *Run) Step(s *diff.Schedule) (loss float64, gradients map[graph.ParamID][]float64, err error) {
 	switch {
 	case s.Graph != r.g:
@@ -205,6 +211,9 @@ func (r *Run) apply(i int, n *graph.Node, in [][]float64) [][]float64 {
 		return [][]float64{r.conv(o, in[0])}
 	case *graph.Route:
 		indices, weights := r.route(o, in[0])
+		if r.balanced[i] {
+			r.balances[i] = r.balance(o, in[0], indices)
+		}
 		return [][]float64{indices, weights}
 	case *graph.ExpertLinear:
 		return [][]float64{r.expertLinear(o, in)}

@@ -6,8 +6,18 @@ import "math"
 // in its document, after Forward or Step; 0 at a document's first.
 func (r *Run) LogProbs() []float64 { return r.logProbs }
 
-// Loss is the objective, after Forward or Step.
+// Loss is the cross-entropy, after Forward or Step.
 func (r *Run) Loss() float64 { return r.loss }
+
+// Balance is what the balancing losses of the routes that were run add to it, after
+// Forward or Step; see graph.Route.
+func (r *Run) Balance() float64 {
+	sum := 0.0
+	for _, b := range r.balances {
+		sum += b
+	}
+	return sum
+}
 
 // objective computes the log-probabilities and the weighted cross-entropy.
 func (r *Run) objective() {

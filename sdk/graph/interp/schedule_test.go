@@ -17,12 +17,12 @@ func TestRecomputed(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 55))
 	again := map[string]int{}
 	for i := range 80 {
-		s := newSubject(t, graphtest.Random(rng, graphtest.Options{}))
+		s := newSubject(t, graphtest.Random(rng, graphtest.Options{Balance: i%2 == 1}))
 		want, err := s.gradients(s.schedule)
 		if err != nil {
 			t.Fatal(err)
 		}
-		loss := s.run.Loss()
+		loss, balance := s.run.Loss(), s.run.Balance()
 		for name, keep := range map[string]recompute.Keep{
 			"everything": recompute.Everything,
 			"layers":     recompute.Layers(s.c.Graph),
@@ -35,8 +35,8 @@ func TestRecomputed(t *testing.T) {
 			if err != nil {
 				t.Fatalf("case %d, %s kept: %v\n%s", i, name, err, s)
 			}
-			if s.run.Loss() != loss {
-				t.Errorf("case %d, %s kept: loss %v, want %v", i, name, s.run.Loss(), loss)
+			if s.run.Loss() != loss || s.run.Balance() != balance {
+				t.Errorf("case %d, %s kept: losses %v and %v, want %v and %v", i, name, s.run.Loss(), s.run.Balance(), loss, balance)
 			}
 			for id, g := range want {
 				if !slices.Equal(got[id], g) {
@@ -51,19 +51,22 @@ func TestRecomputed(t *testing.T) {
 	}
 }
 
-// TestPacking: a document's log-probabilities, and its share of the loss and of the
+// TestPacking: a document's log-probabilities, and its share of the losses and of the
 // gradients, do not depend on what it is packed with. Dropout is on.
 func TestPacking(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 66))
-	documents := 0
+	documents, balanced := 0, 0
 	for i := range 80 {
-		s := newSubject(t, graphtest.Random(rng, graphtest.Options{}))
+		s := newSubject(t, graphtest.Random(rng, graphtest.Options{Balance: i%2 == 1}))
 		packed := s.c.Batch
 		gradients, err := s.gradients(s.schedule)
 		if err != nil {
 			t.Fatal(err)
 		}
-		loss, logProbs := s.run.Loss(), s.run.LogProbs()
+		loss, balance, logProbs := s.run.Loss(), s.run.Balance(), s.run.LogProbs()
+		if balance > 0 {
+			balanced++
+		}
 		for start := 0; start < packed.Tokens(); start = int(packed.DocEnd[start]) {
 			end := int(packed.DocEnd[start])
 			alone := *s.c
@@ -77,7 +80,7 @@ func TestPacking(t *testing.T) {
 			if got := a.run.LogProbs(); !slices.Equal(got, logProbs[start:end]) {
 				t.Errorf("case %d: the document at %d has log-probabilities %v, alone %v\n%s", i, start, logProbs[start:end], got, s)
 			}
-			loss -= a.run.Loss()
+			loss, balance = loss-a.run.Loss(), balance-a.run.Balance()
 			for id, g := range part {
 				for j := range g {
 					gradients[id][j] -= g[j]
@@ -85,8 +88,8 @@ func TestPacking(t *testing.T) {
 			}
 			documents++
 		}
-		if math.Abs(loss) > 1e-9 {
-			t.Errorf("case %d: the loss of all is %v more than the sum of each", i, loss)
+		if math.Abs(loss) > 1e-9 || math.Abs(balance) > 1e-9 {
+			t.Errorf("case %d: the losses of all are %v and %v more than the sum of each", i, loss, balance)
 		}
 		for id, g := range gradients {
 			if largest := slices.Max(g) - slices.Min(g); largest > 1e-8 {
@@ -94,8 +97,8 @@ func TestPacking(t *testing.T) {
 			}
 		}
 	}
-	if documents < 150 {
-		t.Errorf("%d documents", documents)
+	if documents < 150 || balanced < 10 {
+		t.Errorf("%d documents, %d cases with balancing losses", documents, balanced)
 	}
 }
 

@@ -241,7 +241,7 @@ func opToProto(op graph.Op, n *pb.Node) {
 		n.Op = &pb.Node_Route{Route: &pb.Route{
 			Experts: int64(o.Experts), TopK: int64(o.TopK), Sigmoid: o.Sigmoid, After: o.After, Bias: paramTo(o.Bias),
 			Groups: int64(o.Groups), Keep: int64(o.Keep), GroupTop: int64(o.GroupTop), Normalise: o.Normalise,
-			NormEpsilon: o.NormEpsilon, Factor: o.Factor,
+			NormEpsilon: o.NormEpsilon, Factor: o.Factor, Balance: o.Balance,
 		}}
 	case *graph.ExpertLinear:
 		n.Op = &pb.Node_ExpertLinear{ExpertLinear: &pb.ExpertLinear{
@@ -311,6 +311,7 @@ func expertOpFromProto(n *pb.Node) graph.Op {
 			Experts: int(o.GetExperts()), TopK: int(o.GetTopK()), Sigmoid: o.GetSigmoid(), After: o.GetAfter(),
 			Bias: paramFrom(o.GetBias()), Groups: int(o.GetGroups()), Keep: int(o.GetKeep()), GroupTop: int(o.GetGroupTop()),
 			Normalise: o.GetNormalise(), NormEpsilon: o.GetNormEpsilon(), Factor: o.GetFactor(),
+			Balance: o.GetBalance(),
 		}
 	case *pb.Node_ExpertLinear:
 		o := m.ExpertLinear

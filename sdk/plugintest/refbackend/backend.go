@@ -52,6 +52,7 @@ func (*Backend) Describe(context.Context) (*kernels.Description, error) {
 	return &kernels.Description{
 		Name: "reference", Version: "1.0.0", Ops: graph.OpNames(), Adapters: []string{"lora", "lora_bias", "dora", "pissa", "full", kernels.TokenRows},
 		Precisions: []string{"fp32"}, WeightTypes: []string{"auto", "float32"}, Objectives: []string{kernels.CrossEntropy},
+		Capabilities: []string{kernels.ExpertBalance},
 		Schema: config.Schema{Attributes: []config.Attribute{{
 			Name: "micro_batch_tokens", Type: config.Of(config.Int), Default: 0.0,
 			Doc: "The most tokens of a micro-batch; 0 is as many as the longest document has.",

@@ -47,7 +47,7 @@ func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // sum adds the losses and the gradients of all micro-batches.
 func (b *Backend) sum(ctx context.Context, s *kernels.Step, r *kernels.StepResult) (map[graph.ParamID][]float64, error) {
-	total := map[graph.ParamID][]float64{}
+	total, balance := map[graph.ParamID][]float64{}, 0.0
 	for _, batch := range s.Batches {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -64,6 +64,7 @@ func (b *Backend) sum(ctx context.Context, s *kernels.Step, r *kernels.StepResul
 			loss = math.NaN()
 		}
 		r.Loss += loss
+		balance += run.Balance()
 		r.BatchLosses = append(r.BatchLosses, loss)
 		for id, g := range gradients {
 			if total[id] == nil {
@@ -73,6 +74,9 @@ func (b *Backend) sum(ctx context.Context, s *kernels.Step, r *kernels.StepResul
 				total[id][i] += v
 			}
 		}
+	}
+	if b.req.Graph.Balanced() {
+		r.Metrics = map[string]float64{kernels.AuxLoss: balance / r.Weight}
 	}
 	return total, nil
 }

@@ -27,6 +27,7 @@ run "values" {
     betas           = [0.9, 1]
     epsilon         = 0
     max_grad_norm   = -1
+    expert_balance  = -0.01
   }
   evaluate {
     every       = -5

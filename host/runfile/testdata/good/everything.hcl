@@ -83,6 +83,7 @@ run "everything" {
     betas              = var.optimizer.betas
     epsilon            = 1e-6
     max_grad_norm      = 0
+    expert_balance     = 0.001
     precision          = "fp32"
   }
   evaluate {

@@ -1611,6 +1611,7 @@ type Route struct {
 	Normalise     bool                   `protobuf:"varint,9,opt,name=normalise,proto3" json:"normalise,omitempty"`
 	NormEpsilon   float64                `protobuf:"fixed64,10,opt,name=norm_epsilon,json=normEpsilon,proto3" json:"norm_epsilon,omitempty"`
 	Factor        float64                `protobuf:"fixed64,11,opt,name=factor,proto3" json:"factor,omitempty"`
+	Balance       float64                `protobuf:"fixed64,12,opt,name=balance,proto3" json:"balance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1718,6 +1719,13 @@ func (x *Route) GetNormEpsilon() float64 {
 func (x *Route) GetFactor() float64 {
 	if x != nil {
 		return x.Factor
+	}
+	return 0
+}
+
+func (x *Route) GetBalance() float64 {
+	if x != nil {
+		return x.Balance
 	}
 	return 0
 }
@@ -1984,7 +1992,7 @@ const file_hone_v1_graph_proto_rawDesc = "" +
 	"\x04Conv\x12\x16\n" +
 	"\x06kernel\x18\x01 \x01(\x03R\x06kernel\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x03R\x06weight\x12\x12\n" +
-	"\x04bias\x18\x03 \x01(\x03R\x04bias\"\x9c\x02\n" +
+	"\x04bias\x18\x03 \x01(\x03R\x04bias\"\xb6\x02\n" +
 	"\x05Route\x12\x18\n" +
 	"\aexperts\x18\x01 \x01(\x03R\aexperts\x12\x13\n" +
 	"\x05top_k\x18\x02 \x01(\x03R\x04topK\x12\x18\n" +
@@ -1997,7 +2005,8 @@ const file_hone_v1_graph_proto_rawDesc = "" +
 	"\tnormalise\x18\t \x01(\bR\tnormalise\x12!\n" +
 	"\fnorm_epsilon\x18\n" +
 	" \x01(\x01R\vnormEpsilon\x12\x16\n" +
-	"\x06factor\x18\v \x01(\x01R\x06factor\"\xb9\x01\n" +
+	"\x06factor\x18\v \x01(\x01R\x06factor\x12\x18\n" +
+	"\abalance\x18\f \x01(\x01R\abalance\"\xb9\x01\n" +
 	"\fExpertLinear\x12\x16\n" +
 	"\x06module\x18\x01 \x01(\tR\x06module\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\x03R\x06weight\x12\x12\n" +
