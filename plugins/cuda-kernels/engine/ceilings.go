@@ -314,20 +314,15 @@ func (m *meter) copies() (rate float64, err error) {
 		}
 	}
 	// What is read and what is written may meet in the same banks of memory, by how far
-	// they lie apart, and the driver copies much at once otherwise than little: the same
-	// bytes are copied over several distances, whole and in pieces.
+	// they lie apart; and the driver copies much at once by other means than little, which
+	// are slower on some GPUs than a kernel: the same bytes are copied over several
+	// distances, in both ways.
 	n := min(bytes/2, mostCopied)
 	length := alignDown(n - n/7)
 	var ways []way
 	for _, apart := range []int64{length, alignDown(n - n/16), alignDown(n)} {
-		for _, pieces := range []int64{1, 3, 8} {
-			piece := alignDown(length / pieces)
-			ways = append(ways, func(q *device.Queue) {
-				for done := int64(0); done < length; done += piece {
-					q.Copy(at.Offset(apart+done), at.Offset(done), min(piece, length-done))
-				}
-			})
-		}
+		ways = append(ways, func(q *device.Queue) { q.Copy(at.Offset(apart), at, length) },
+			func(q *device.Queue) { e.copier.Write(q, length/e.act.Size(), at.Offset(apart), at, 1) })
 	}
 	seconds, err := fastest(ways, m.timed)
 	return 2 * float64(length) / seconds, err

@@ -74,6 +74,7 @@ type Engine struct {
 	clock      *clock                // nil unless Options.Profile
 	tally      *tally                // nil unless Options.Ceilings
 	ceilings   *ceilings             // nil until they were measured
+	copier     *rows.Scale           // of activations; nil unless Options.Ceilings
 	watch      func(n node, c *call) // for tests: sees what each node made in a forward pass
 	normsTaken bool                  // of the doras, for the parameters as they are
 	stepped    bool                  // a step was done, so there are gradients
@@ -121,6 +122,7 @@ func Bind(req *kernels.BindRequest, o Options) (*Engine, error) {
 	}
 	if o.Ceilings {
 		e.tally = newTally(e.g)
+		e.copier = rows.NewScale(&e.set, e.act, e.act)
 	}
 	var full *diff.Schedule
 	if e.phases.Train {
