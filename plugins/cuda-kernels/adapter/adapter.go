@@ -2,6 +2,9 @@ package adapter
 
 import (
 	_ "embed"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/honeml/hone/plugins/cuda-kernels/device"
 	"github.com/honeml/hone/plugins/cuda-kernels/rows"
@@ -13,14 +16,18 @@ var passesText string
 //go:embed backward.cu
 var backwardText string
 
-// A Spec is d = scale·dy·B and dB += dyᵀ·h for dy [rows, Width] and B [Width, Rank].
+// A Spec is d = scale·dy·B and dB += dyᵀ·h for dy [rows, width] and B [width, Rank] of each of
+// some adapters, whose parts of h and d lie beside each other.
 type Spec struct {
 	Type       device.Type // of dy, B, h and d: BFloat16 or Float16
-	Width      int
-	Rank       int
-	Shared     int // shared memory that a block may have; 0: what all GPUs have
-	Processors int // multiprocessors of the GPU
+	Widths     []int       // of each adapter: up to MostOutputs
+	Rank       int         // of each
+	Shared     int         // shared memory that a block may have; 0: what all GPUs have
+	Processors int         // multiprocessors of the GPU
 }
+
+// MostOutputs is the most adapters that a Backward is for.
+const MostOutputs = 4
 
 // How backward.cu is cut up.
 const (
@@ -61,7 +68,26 @@ func (s Spec) partsBytes() int { return threads / 32 * tileRows * s.Rank * 4 }
 
 // Runs reports whether there is a kernel for a Spec.
 func Runs(s Spec) bool {
-	return s.Type != device.Float32 && s.Rank > 0 && s.Rank%8 == 0 && s.Rank <= mostRank && s.Width%8 == 0 && s.Processors > 0 && s.stages(1) >= 2
+	return s.Type != device.Float32 && s.Rank > 0 && s.Rank%8 == 0 && s.Rank <= mostRank && len(s.Widths) > 0 && len(s.Widths) <= MostOutputs &&
+		!slices.ContainsFunc(s.Widths, func(width int) bool { return width%8 != 0 }) && s.Processors > 0 && s.stages(1) >= 2
+}
+
+// columns is how many blocks share the columns of all adapters.
+func (s Spec) columns() int {
+	count := 0
+	for _, width := range s.Widths {
+		count += device.Ceil(width, tileColumns)
+	}
+	return count
+}
+
+// width is the columns of all adapters.
+func (s Spec) width() int {
+	sum := 0
+	for _, width := range s.Widths {
+		sum += width
+	}
+	return sum
 }
 
 // A Backward is the kernels of a Spec.
@@ -72,11 +98,18 @@ type Backward struct {
 
 // New asks a set for the kernels.
 func New(set *device.Set, s Spec) *Backward {
+	widths := make([]string, MostOutputs)
+	for i := range widths {
+		widths[i] = "0"
+		if i < len(s.Widths) {
+			widths[i] = strconv.Itoa(s.Widths[i])
+		}
+	}
 	source := device.Source{
 		Name: "backward.cu", Text: device.Include + device.PTX + passesText + backwardText,
 		Defines: []string{
 			rows.DefineType("TYPE", s.Type), rows.DefineFlag("BF16", s.Type == device.BFloat16),
-			rows.Define("WIDTH", s.Width), rows.Define("RANK", s.Rank), rows.Define("STAGES", s.stages(s.blocks())), rows.Define("BLOCKS", s.blocks()),
+			rows.Define("ADAPTERS", len(s.Widths)), "WIDTHS=" + strings.Join(widths, ","), rows.Define("RANK", s.Rank), rows.Define("STAGES", s.stages(s.blocks())), rows.Define("BLOCKS", s.blocks()),
 		},
 	}
 	return &Backward{spec: s, share: set.Kernel(source, "share"), finish: set.Kernel(source, "finish")}
@@ -85,7 +118,7 @@ func New(set *device.Set, s Spec) *Backward {
 // cut is how many blocks share the columns, into how many spans rows are cut, and how
 // long those are.
 func (b *Backward) cut(n int) (columns, spans, span int) {
-	columns = device.Ceil(b.spec.Width, tileColumns)
+	columns = b.spec.columns()
 	spans, each := cut(columns, device.Ceil(n, tileRows), b.mostSpans(), b.spec.Processors*b.spec.blocks())
 	return columns, spans, each * tileRows
 }
@@ -111,17 +144,17 @@ func cut(beside, tiles, most, atOnce int) (spans, each int) {
 
 // mostSpans is as many as give each multiprocessor four blocks.
 func (b *Backward) mostSpans() int {
-	return device.Ceil(4*b.spec.Processors, device.Ceil(b.spec.Width, tileColumns))
+	return device.Ceil(4*b.spec.Processors, b.spec.columns())
 }
 
 // Workspace is the bytes that Run needs for up to n rows.
 func (b *Backward) Workspace(n int) int64 {
-	return b.ofD(n) + device.Align(int64(b.mostSpans())*int64(b.spec.Width)*int64(b.spec.Rank)*4)
+	return b.ofD(n) + device.Align(int64(b.mostSpans())*int64(b.spec.width())*int64(b.spec.Rank)*4)
 }
 
 // ofD is the bytes of the shares of d.
 func (b *Backward) ofD(n int) int64 {
-	return device.Align(int64(device.Ceil(b.spec.Width, tileColumns)) * int64(n) * int64(b.spec.Rank) * 4)
+	return device.Align(int64(b.spec.columns()) * int64(n) * int64(b.spec.Rank) * 4)
 }
 
 // Most is the most bytes that Run needs for as many as n rows, or for fewer, where it
@@ -140,16 +173,24 @@ type Matrix struct {
 	Stride int
 }
 
-// Run writes d [n, Rank] and adds to dB [Width, Rank], which is float32, from dy
-// [n, Width], B, and h [n, Rank].
-func (b *Backward) Run(q *device.Queue, n int, d Matrix, dB, dy, factor device.Pointer, h Matrix, scale float32, workspace device.Pointer) {
+// An Output is what an adapter has to do with what its linear gives: the gradient of that, B,
+// and B's gradient, float32.
+type Output struct{ DY, B, DB device.Pointer }
+
+// Run writes d [n, adapters·Rank] and adds to each dB [width, Rank] from h [n, adapters·Rank]
+// and the adapters' outputs, as many as Widths.
+func (b *Backward) Run(q *device.Queue, n int, d, h Matrix, of []Output, scale float32, workspace device.Pointer) {
 	if n == 0 {
 		return
 	}
 	columns, spans, span := b.cut(n)
 	shares := workspace.Offset(b.ofD(n))
+	var all [MostOutputs]Output
+	copy(all[:], of)
 	grid := device.Grid{X: columns, Y: spans, Threads: threads, Shared: b.spec.partsBytes() + b.spec.stages(b.spec.blocks())*b.spec.stageBytes()}
-	q.Launch(b.share, grid, dy, factor, h.At, workspace, shares, int32(n), int32(h.Stride), int32(span))
-	numbers := (n + b.spec.Width) * b.spec.Rank
-	q.Launch(b.finish, device.Grid{X: device.Ceil(numbers, 4*256), Threads: 256}, workspace, shares, d.At, dB, scale, int32(n), int32(d.Stride), int32(columns), int32(spans))
+	q.Launch(b.share, grid, all[0].DY, all[1].DY, all[2].DY, all[3].DY, all[0].B, all[1].B, all[2].B, all[3].B, h.At, workspace, shares,
+		int32(n), int32(h.Stride), int32(span))
+	numbers := (n*len(b.spec.Widths) + b.spec.width()) * b.spec.Rank
+	q.Launch(b.finish, device.Grid{X: device.Ceil(numbers, 4*256), Threads: 256}, workspace, shares, d.At, all[0].DB, all[1].DB, all[2].DB, all[3].DB,
+		scale, int32(n), int32(d.Stride), int32(spans))
 }

@@ -8,8 +8,10 @@ func Specimens(set *device.Set) {
 	for _, t := range []device.Type{device.BFloat16, device.Float16} {
 		for _, shared := range []int{99 << 10, 227 << 10} {
 			for _, rank := range []int{8, 16, 24, 32} {
-				New(set, Spec{Type: t, Width: 4096, Rank: rank, Shared: shared, Processors: 132})
+				New(set, Spec{Type: t, Widths: []int{4096}, Rank: rank, Shared: shared, Processors: 132})
 			}
+			New(set, Spec{Type: t, Widths: []int{4096, 1024, 1000}, Rank: 16, Shared: shared, Processors: 132})
+			New(set, Spec{Type: t, Widths: []int{512, 1024, 1000, 8}, Rank: 32, Shared: shared, Processors: 132})
 		}
 	}
 	for _, t := range []device.Type{device.BFloat16, device.Float16} {
@@ -22,5 +24,5 @@ func Specimens(set *device.Set) {
 			}
 		}
 	}
-	New(set, Spec{Type: device.BFloat16, Width: 200, Rank: 16, Shared: 227 << 10, Processors: 132})
+	New(set, Spec{Type: device.BFloat16, Widths: []int{200}, Rank: 16, Shared: 227 << 10, Processors: 132})
 }

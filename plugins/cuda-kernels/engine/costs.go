@@ -104,7 +104,7 @@ func (k costs) adapterBack(l *linearNode, a *graph.Adapter) float64 {
 	if !l.back.Wins(k.rows, l.in) || l.drop != nil {
 		ofX += 2 // dx is written, and read to be added to
 	}
-	if l.thin.Wins(k.rows) {
+	if l.thin.Wins(k.rows) || l.group != nil && l.group.thin.Wins(k.rows) {
 		ofY = 1
 	}
 	return ofX*k.product(a.A) + ofY*k.product(a.B)

@@ -29,8 +29,9 @@ type group struct {
 	scale   float32       // of each
 	dropped int           // adapters, where each has dropout of its own
 
-	input *adapter.Input // h and dA; nil where cuBLASLt has them
-	back  *gemm.Product  // dx; nil likewise
+	input *adapter.Input    // h and dA; nil where cuBLASLt has them
+	thin  *adapter.Backward // d and the gradients of B; nil where each linear's own step has them
+	back  *gemm.Product     // dx; nil where cuBLASLt has it
 }
 
 // rankStep is what ranks in a group are a multiple of: each adapter's part of h and d is
@@ -66,8 +67,11 @@ func (e *Engine) join(steps []*diff.Step) {
 		}
 	}
 	for _, n := range e.nodes {
-		if l := linearOf(n); l != nil {
+		if l := linearOf(n); l != nil && l.op.Adapter != nil {
 			e.mask(l)
+			if a := l.op.Adapter; l.trained(a.B) && (l.group == nil || l.group.thin == nil) {
+				l.thin = e.adapterOutput([]int{l.out}, a.Rank)
+			}
 		}
 	}
 }
@@ -101,6 +105,9 @@ func (e *Engine) groupOf(nodes []int, uses []int) *group {
 	for _, n := range g.members {
 		n.group = g
 	}
+	if widths, rank := g.outputs(); rank > 0 {
+		g.thin = e.adapterOutput(widths, rank)
+	}
 	product := gemm.Spec{Type: e.act, Down: true, Rank: g.rank}
 	if !slices.ContainsFunc(g.members, func(n *linearNode) bool { return !gemm.Runs(o.Arch, product, n.in, n.out) }) {
 		g.back = gemm.New(&e.set, product, o.Processors)
@@ -122,6 +129,22 @@ func (g *group) takes(n *linearNode, uses []int) bool {
 	}
 	return (n.drop == nil || adapter.Masks(a.Dropout)) && diff.Active(n.op, g.e.settings.Adapter) != nil && a.Start == nil && n.trained(a.A) && n.trained(a.B) && uses[a.A] == 1 &&
 		a.Rank%rankStep == 0 && (g.rank == 0 || float32(a.Scaling()) == g.scale)
+}
+
+// outputs are the widths of what the linears with adapters give, and these adapters' rank; 0
+// where they have several.
+func (g *group) outputs() (widths []int, rank int) {
+	for _, n := range g.members {
+		a := n.op.Adapter
+		if a == nil {
+			continue
+		}
+		if rank > 0 && a.Rank != rank {
+			return nil, 0
+		}
+		widths, rank = append(widths, n.out), a.Rank
+	}
+	return widths, rank
 }
 
 // dropsAs reports whether a linear has dropout as the group has: with the same probability
@@ -203,6 +226,9 @@ func (g *group) down(c *call, x operand) {
 func (g *group) finish(c *call, x, dy operand) {
 	dx := x
 	dx.at = c.dIn[0]
+	if g.thin.Wins(c.rows) {
+		g.allOutputs(c, dy)
+	}
 	if g.dropped > 0 {
 		if dx.at != 0 {
 			g.ofOutputs(c, dx, dy)
@@ -223,17 +249,36 @@ func (g *group) finish(c *call, x, dy operand) {
 	}
 }
 
+// allOutputs is d and the gradients of B.
+func (g *group) allOutputs(c *call, dy operand) {
+	var of []adapter.Output
+	for i, n := range g.members {
+		if a := n.op.Adapter; a != nil {
+			of = append(of, adapter.Output{DY: g.gradientOf(c, i, dy), B: n.parameter(a.B).at, DB: g.e.gradient(a.B)})
+		}
+	}
+	g.thin.Run(c.q, c.rows, g.d(c).rowsOf(), g.h(c).rowsOf(), of, g.scale, c.lend(g.thin.Workspace(c.rows)))
+	g.e.clock.lap(familyAdapter + familyBackward)
+}
+
+// gradientOf is where the gradient of a linear's output lies, dy being the first one's.
+func (g *group) gradientOf(c *call, member int, dy operand) device.Pointer {
+	if member == 0 {
+		return dy.at
+	}
+	return c.led[member-1]
+}
+
 // ofOutputs is dx, with dropout what comes to it through the weights alone.
 func (g *group) ofOutputs(c *call, dx, dy operand) {
 	e, d := g.e, g.d(c)
-	gradients := append([]device.Pointer{dy.at}, c.led...)
 	if g.back.Wins(dx.rows, dx.cols) {
 		o := gemm.Operands{D: dx.at, Add: c.accumulate[0]}
 		if g.dropped == 0 {
 			o.Small = gemm.Term{P: d.at, Q: g.a().at, K: g.rank}
 		}
 		for i, n := range g.members {
-			o.Terms = append(o.Terms, gemm.Term{P: gradients[i], Q: e.matrix(n.op.Weight), K: n.out})
+			o.Terms = append(o.Terms, gemm.Term{P: g.gradientOf(c, i, dy), Q: e.matrix(n.op.Weight), K: n.out})
 		}
 		g.back.Multiply(c.q, dx.rows, dx.cols, o)
 		return
@@ -244,7 +289,7 @@ func (g *group) ofOutputs(c *call, dx, dy operand) {
 		add = true
 	}
 	for i, n := range g.members {
-		e.multiply(c.q, dx, n.activations(c, gradients[i], e.act, n.out), n.weight(c), 1, add)
+		e.multiply(c.q, dx, n.activations(c, g.gradientOf(c, i, dy), e.act, n.out), n.weight(c), 1, add)
 		add = true
 	}
 }

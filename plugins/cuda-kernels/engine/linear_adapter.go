@@ -98,7 +98,7 @@ func (n *linearNode) dropped(c *call, x operand) operand {
 // joinedBackward is its part of that in a group.
 func (n *linearNode) joinedBackward(c *call, x, dy operand) {
 	g := n.group
-	if a := n.op.Adapter; a != nil {
+	if a := n.op.Adapter; a != nil && !g.thin.Wins(c.rows) {
 		n.ofOutput(c, a, g.part(n, g.d(c)), dy, g.part(n, g.h(c)))
 		n.e.clock.lap(familyAdapter + familyBackward)
 	}
@@ -111,7 +111,8 @@ func (n *linearNode) joinedBackward(c *call, x, dy operand) {
 func (n *linearNode) ofOutput(c *call, a *graph.Adapter, d, dy, h operand) {
 	e, s := n.e, float32(a.Scaling())
 	if n.thin.Wins(c.rows) {
-		n.thin.Run(c.q, c.rows, d.rowsOf(), e.gradient(a.B), dy.at, n.parameter(a.B).at, h.rowsOf(), s, c.lend(n.thin.Workspace(c.rows)))
+		of := []adapter.Output{{DY: dy.at, B: n.parameter(a.B).at, DB: e.gradient(a.B)}}
+		n.thin.Run(c.q, c.rows, d.rowsOf(), h.rowsOf(), of, s, c.lend(n.thin.Workspace(c.rows)))
 		return
 	}
 	if n.trained(a.B) {

@@ -53,12 +53,6 @@ func newLinear(b base, o *graph.Linear) *linearNode {
 		n.forth = n.product(false, n.out, n.in)
 	}
 	n.back = n.product(true, n.in, n.out)
-	if a != nil && n.trained(a.B) {
-		s := adapter.Spec{Type: act, Width: n.out, Rank: a.Rank, Shared: b.e.options.SharedBytes, Processors: b.e.options.Processors}
-		if !b.e.options.Library && adapter.Runs(s) {
-			n.thin = adapter.New(set, s)
-		}
-	}
 	if a != nil {
 		n.input = b.e.adapterInput(n.in, a.Rank, 0)
 	}
@@ -101,6 +95,16 @@ func (e *Engine) adapterInput(width, rank, dropped int) *adapter.Input {
 		return nil
 	}
 	return adapter.NewInput(&e.set, s)
+}
+
+// adapterOutput is the kernels for what adapters of a rank, each on an output of one of the
+// widths, take from the gradients of these; nil where there are none.
+func (e *Engine) adapterOutput(widths []int, rank int) *adapter.Backward {
+	s := adapter.Spec{Type: e.act, Widths: widths, Rank: rank, Shared: e.options.SharedBytes, Processors: e.options.Processors}
+	if e.options.Library || !adapter.Runs(s) {
+		return nil
+	}
+	return adapter.New(&e.set, s)
 }
 
 // linearOf is the linear that a node is, or nil.
@@ -181,6 +185,9 @@ func (n *linearNode) scratchBytes(rowCount int) int64 {
 		}
 		if n.masked != nil {
 			lent = max(lent, n.masked.Workspace(rowCount))
+		}
+		if n.group != nil && n.group.thin != nil {
+			lent = max(lent, n.group.thin.Most(rowCount))
 		}
 		if n.group != nil && n.group.input != nil {
 			lent = max(lent, n.group.input.Workspace(rowCount))
