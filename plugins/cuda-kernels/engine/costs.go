@@ -149,7 +149,8 @@ func (k costs) matrices(count, rows, in, out float64) float64 {
 
 // attention is the seconds of the kernels on documents of the longest length. They reach
 // less than products do: on an H100 309 TFLOP/s forward and 221 backward, where scores
-// are computed twice more; those for Hopper 541 and 415.
+// are computed twice more; those for Hopper 541 and 415, and of heads of 256 columns, on an
+// H200, 439 and 247.
 func (k costs) attention(node int, o *graph.Attention) (forward, backward float64) {
 	seen := float64(k.e.settings.MaxLength) / 2
 	if o.Window > 0 {
@@ -158,6 +159,9 @@ func (k costs) attention(node int, o *graph.Attention) (forward, backward float6
 	flops := 2 * float64(k.rows) * seen * float64(o.Heads*(o.KeyWidth+o.ValueWidth))
 	seconds := flops / k.e.options.Rates.FLOPs
 	if a := attentionOf(k.e.nodes[node]); a.kernel.OnHopper() {
+		if o.KeyWidth == 256 {
+			return 1.5*seconds + launchSeconds, 6.7*seconds + launchSeconds
+		}
 		return 1.3*seconds + launchSeconds, 4.2*seconds + launchSeconds
 	}
 	return 2.25*seconds + launchSeconds, 7.9*seconds + launchSeconds
