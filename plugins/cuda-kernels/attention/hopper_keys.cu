@@ -33,14 +33,7 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Range 
     clear(dv_acc);
     barrier_wait(shared.keys_here(), 0);
     while (steps.any()) { // a run of tiles that follow each other
-        steps.wait();
-        settle(s);
-        settle(dp);
-        products_begin();
-        rows_product<KEYS, QUERIES>(s, keys, shared.queries(steps.turn.place));
-        rows_product<KEYS, QUERIES>(dp, values, shared.dy(steps.turn.place));
-        products_wait<0>();
-        settle(dp);
+        begin_both(steps, shared, keys, values, s, dp);
         u32 place, previous = STAGES; // none
         for (;;) {
             place = steps.turn.place;
@@ -98,14 +91,7 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Range 
             add_columns_product<QUERIES>(dk_acc, ds, shared.queries(place));
             rows_product<KEYS, QUERIES>(dp, values, shared.dy(steps.turn.place));
         }
-        products_begin();
-        add_columns_product<QUERIES>(dk_acc, ds, shared.queries(place));
-        products_wait<0>();
-        settle(dk_acc);
-        settle(dv_acc);
-        if (lane == 0) barrier_arrive(shared.free(place));
-        steps.step();
-        steps.skip();
+        end_run(steps, shared, dk_acc, ds, shared.queries(place), place);
     }
     if (dk) write_gradients(dk + range.kv * WIDTH, KV_HEADS * WIDTH, own.key, rows, dk_acc, SCALE, add_dk);
     if (dv) write_gradients(dv + range.kv * WIDTH, KV_HEADS * WIDTH, own.key, rows, dv_acc, 1.0f, add_dv);

@@ -35,11 +35,7 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Range 
     clear(acc);
     barrier_wait(shared.keys_here(), 0);
     while (steps.any()) { // a run of tiles that follow each other
-        steps.wait();
-        settle(s);
-        products_begin();
-        rows_product<KEYS, QUERIES>(s, keys, shared.queries(steps.turn.place));
-        products_wait<0>();
+        begin_run(steps, shared, keys, s);
         u32 place, previous = STAGES; // none
         for (;;) {
             place = steps.turn.place;
@@ -64,13 +60,7 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Range 
             rows_product<KEYS, QUERIES>(s, keys, shared.queries(steps.turn.place));
             add_columns_product<QUERIES>(acc, p, shared.dy(place));
         }
-        products_begin();
-        add_columns_product<QUERIES>(acc, p, shared.dy(place));
-        products_wait<0>();
-        settle(acc);
-        if (lane == 0) barrier_arrive(shared.free(place));
-        steps.step();
-        steps.skip();
+        end_run(steps, shared, acc, p, shared.dy(place), place);
     }
     write_gradients(to + range.kv * WIDTH, KV_HEADS * WIDTH, own.key, rows, acc, 1.0f, add);
 }
@@ -87,14 +77,7 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Range 
     clear(acc);
     barrier_wait(shared.keys_here(), 0);
     while (steps.any()) { // a run of tiles that follow each other
-        steps.wait();
-        settle(s);
-        settle(dp);
-        products_begin();
-        rows_product<KEYS, QUERIES>(s, keys, shared.queries(steps.turn.place));
-        rows_product<KEYS, QUERIES>(dp, values, shared.dy(steps.turn.place));
-        products_wait<0>();
-        settle(dp);
+        begin_both(steps, shared, keys, values, s, dp);
         u32 place, previous = STAGES; // none
         for (;;) {
             place = steps.turn.place;
@@ -137,13 +120,7 @@ __device__ __forceinline__ void compute_tiles(const Shared &shared, const Range 
             add_columns_product<QUERIES>(acc, ds, shared.queries(place));
             rows_product<KEYS, QUERIES>(dp, values, shared.dy(steps.turn.place));
         }
-        products_begin();
-        add_columns_product<QUERIES>(acc, ds, shared.queries(place));
-        products_wait<0>();
-        settle(acc);
-        if (lane == 0) barrier_arrive(shared.free(place));
-        steps.step();
-        steps.skip();
+        end_run(steps, shared, acc, ds, shared.queries(place), place);
     }
     write_gradients(to + range.kv * WIDTH, KV_HEADS * WIDTH, own.key, rows, acc, SCALE, add);
 }

@@ -167,6 +167,38 @@ struct Keys {
     }
 };
 
+// begin_run starts and awaits what a run of tiles begins with: the scores of its first one, and
+// begin_both the gradients of its probabilities too.
+__device__ __forceinline__ void begin_run(const Steps &steps, const Shared &shared, u32 keys, float (&s)[QUERIES / 2]) {
+    steps.wait();
+    settle(s);
+    products_begin();
+    rows_product<KEYS, QUERIES>(s, keys, shared.queries(steps.turn.place));
+    products_wait<0>();
+}
+__device__ __forceinline__ void begin_both(const Steps &steps, const Shared &shared, u32 keys, u32 values, float (&s)[QUERIES / 2], float (&dp)[QUERIES / 2]) {
+    steps.wait();
+    settle(s);
+    settle(dp);
+    products_begin();
+    rows_product<KEYS, QUERIES>(s, keys, shared.queries(steps.turn.place));
+    rows_product<KEYS, QUERIES>(dp, values, shared.dy(steps.turn.place));
+    products_wait<0>();
+    settle(dp);
+}
+
+// end_run adds what a run's last tile gives, of its queries or dy in `rows`, and gives the
+// tile back.
+__device__ __forceinline__ void end_run(Steps &steps, const Shared &shared, float (&acc)[WIDTH / 2], const u32 (&factor)[QUERIES / 16][4], u32 rows, u32 place) {
+    products_begin();
+    add_columns_product<QUERIES>(acc, factor, rows);
+    products_wait<0>();
+    settle(acc);
+    if ((threadIdx.x & 31) == 0) barrier_arrive(shared.free(place));
+    steps.step();
+    steps.skip();
+}
+
 // keys_block is a block of such a kernel: compute is what its warpgroups do.
 template <typename Compute>
 __device__ __forceinline__ void keys_block(const TensorMap &q, const TensorMap &k, const TensorMap &v, const TensorMap &dy, const float *log_sum,
