@@ -8,7 +8,6 @@ memory. --offloading is its own checkpointing, which keeps a layer's input alone
 host's memory; without it nothing is computed again. Its first step compiles, which is
 not in the rate. Needs torch, transformers, peft, unsloth.
 """
-import json
 import os
 import shutil
 import tempfile
@@ -17,32 +16,20 @@ import unsloth  # before what it patches: torch and transformers
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
-from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers import PreTrainedTokenizerFast
 
+import checkpoint
 import work
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def checkpoint(a, folder):
-    """Random weights of the shape, and a tokenizer that is never asked."""
-    with open(a.config) as f:
-        values = json.load(f)
-    config = CONFIG_MAPPING[values.pop("model_type")](**values)
-    config.bos_token_id, config.eos_token_id, config.pad_token_id = 1, 2, 3
-    with torch.device(a.device):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(0, 0.02)
-    model.save_pretrained(folder)
-    words = {"<unk>": 0, "<s>": 1, "</s>": 2, "<pad>": 3} | {f"w{i}": i for i in range(4, config.vocab_size)}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>").save_pretrained(folder)
-    return model.num_parameters()
+def tokenizer(folder, vocabulary):
+    """A tokenizer that is never asked."""
+    words = {"<unk>": 0, "<s>": 1, "</s>": 2, "<pad>": 3} | {f"w{i}": i for i in range(4, vocabulary)}
+    t = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    t.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    PreTrainedTokenizerFast(tokenizer_object=t, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>").save_pretrained(folder)
 
 
 def build(a):
@@ -50,7 +37,8 @@ def build(a):
     again = "unsloth" if a.offloading else False
     folder = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
     try:
-        parameters = checkpoint(a, folder)
+        parameters, vocabulary = checkpoint.write(a.config, folder, a.device)
+        tokenizer(folder, vocabulary)
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         model, _ = unsloth.FastLanguageModel.from_pretrained(
