@@ -59,45 +59,28 @@ func Decompose(m Matrix, rank int) Parts {
 		orthonormalise(left, rows, last)
 		m.MultiplyTransposed(right, left, n)
 		lower := orthonormalise(right, columns, last)
-		values, turns := rotate(lower, n)
 		if last {
-			s := subspace{n: n, left: left, right: right, lower: lower, turns: turns}
-			return s.parts(values[:rank], rows, columns)
+			return subspace{n: n, left: left, right: right}.parts(singular(lower, n, true), rank, rows, columns)
 		}
+		values := singular(lower, n, false).values
 		wanted, spare := squares(values[:rank]), squares(values[rank:])
-		last = round == rounds || round > 1 && wanted-before <= settled*spare+rounding*wanted
+		last = round == rounds || round > 1 && !(wanted-before > settled*spare+rounding*wanted)
 		before = wanted
 	}
 }
 
-// A subspace is what the last round left: n orthonormal vectors on each side, between
-// which M is lower, and the turns that make lower's rows orthogonal.
+// A subspace is what the last round left: n orthonormal vectors on each side.
 type subspace struct {
-	n            int
-	left, right  []float32
-	lower, turns []float64
+	n           int
+	left, right []float32
 }
 
-// parts are the vectors of the values, the largest that rotate found.
-func (s subspace) parts(values []float64, rows, columns int) Parts {
-	rank, n := len(values), s.n
-	// Row j of turns·lower is values[j] times the j-th right vector, in terms of right's.
-	coordinates := make([]float64, rank*n)
-	for j := range rank {
-		for k := range n {
-			sum := 0.0
-			for i := k; i < n; i++ { // lower is 0 above its diagonal
-				sum += s.turns[j*n+i] * s.lower[i*n+k]
-			}
-			if values[j] > 0 {
-				coordinates[j*n+k] = sum / values[j]
-			}
-		}
-	}
-	p := Parts{Values: values, Left: combine(s.turns, s.left, rank, n, rows), Right: combine(coordinates, s.right, rank, n, columns)}
-	for j := range rank {
+// parts are the first of the singular values of the matrix that M is between the two sides.
+func (s subspace) parts(m decomposition, rank, rows, columns int) Parts {
+	p := Parts{Values: m.values[:rank], Left: combine(m.left, s.left, rank, s.n, rows), Right: combine(m.right, s.right, rank, s.n, columns)}
+	for j, value := range p.Values {
 		u, v := p.Left[j*rows:(j+1)*rows], p.Right[j*columns:(j+1)*columns]
-		if values[j] == 0 {
+		if value == 0 {
 			clear(u)
 			clear(v)
 		}

@@ -6,8 +6,8 @@
 //
 // By subspace iteration from a random start, with more vectors than are asked for
 // (Halko, Martinsson and Tropp, 2011): vectors are multiplied by M·Mᵀ and made orthonormal
-// again, until the squares of the singular values that they see no longer grow; those of
-// the small matrix that M is among them are then found by rotations. All that M is asked
+// again, until the squares of the singular values that they see no longer grow: those of
+// the small matrix that M is among them, which gonum finds. All that M is asked
 // for are products with a few dozen vectors, which a backend has at hand for the weights
 // as it holds them, and makes fast: see [Matrix]. Where the vectors are as many as M has
 // rows or columns, as with small matrices, the result is exact but for rounding, after one

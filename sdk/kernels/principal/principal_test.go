@@ -187,6 +187,24 @@ func TestZero(t *testing.T) {
 	}
 }
 
+// TestNotFinite: of a matrix with such numbers nothing is found, and that soon.
+func TestNotFinite(t *testing.T) {
+	for _, x := range []float32{float32(math.NaN()), float32(math.Inf(1)), -math.MaxFloat32} {
+		for _, shape := range [][2]int{{90, 130}, {6, 5}} {
+			m := constructed(shape[0], shape[1], []float64{1})
+			for i := range m {
+				if i%7 == 0 {
+					m[i] = x
+				}
+			}
+			p := principal.Decompose(principal.Dense(m, shape[0], shape[1]), 3)
+			if v := p.Values[0]; v-v == 0 && x-x != 0 {
+				t.Errorf("of a matrix %v with %v the largest singular value is %v", shape, x, v)
+			}
+		}
+	}
+}
+
 // TestThreads: the bits are the same on any number of them, and in every call.
 func TestThreads(t *testing.T) {
 	m := principal.Dense(constructed(70, 130, spectrum(70, func(i float64) float64 { return 1 / i })), 70, 130)
@@ -265,7 +283,7 @@ func TestLinears(t *testing.T) {
 }
 
 func BenchmarkDecompose(b *testing.B) {
-	for _, shape := range [][2]int{{576, 1536}, {2048, 8192}} {
+	for _, shape := range [][3]int{{576, 1536, 16}, {2048, 8192, 16}, {576, 1536, 128}} {
 		b.Run(fmt.Sprint(shape), func(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			m := make([]float32, shape[0]*shape[1])
@@ -273,7 +291,7 @@ func BenchmarkDecompose(b *testing.B) {
 				m[i] = float32(rng.NormFloat64())
 			}
 			for b.Loop() {
-				principal.Decompose(principal.Dense(m, shape[0], shape[1]), 16)
+				principal.Decompose(principal.Dense(m, shape[0], shape[1]), shape[2])
 			}
 		})
 	}
