@@ -163,7 +163,7 @@ func TestDropout(t *testing.T) {
 		for _, hidden := range []int{24, 9} {
 			for precision, limit := range limits {
 				t.Run(fmt.Sprintf("rank %d, %d wide, %s", rank, hidden, precision), func(t *testing.T) {
-					tryCase(t, gpu, adaptedCase(t, adapt.LoRA{Rank: rank, Dropout: 0.3, Targets: []string{"auto"}}, hidden, false), precision, limit)
+					tryWith(t, gpu, adaptedCase(t, adapt.LoRA{Rank: rank, Dropout: 0.3, Targets: []string{"auto"}}, hidden, false), precision, limit, of(gpu))
 				})
 			}
 		}
