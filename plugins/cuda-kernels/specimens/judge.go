@@ -81,6 +81,10 @@ var knownSpills = []known{
 		"keys of 192 columns: ptxas stops at 40 registers of its own accord, and spills three numbers",
 	},
 	{
+		"attention/decode.cu", "attention_decode", "sm_90a", 12,
+		"keys of 256 columns under a cap and a window: the same, of a number",
+	},
+	{
 		"attention/plain.cu", "attention_keys", "sm_100a", 16,
 		"the kernel without tensor cores, at the edge of what its block may have; on other architectures it fits",
 	},
