@@ -538,6 +538,9 @@ func mustRefuse(t *testing.T, report *plugintest.Report, id string) {
 
 // TestNothingElseIsRefused has one backend with one mistake go through all rules.
 func TestNothingElseIsRefused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what is refused does not depend on goroutines")
+	}
 	for _, id := range []string{"kernels/save-weights-only"} {
 		report := plugintest.CheckKernels(t.Context(), plugintest.InProcess(func() kernels.Backend {
 			b := brokenBackends()[id]()

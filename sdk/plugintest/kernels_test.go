@@ -9,5 +9,9 @@ import (
 )
 
 func TestReferenceBackend(t *testing.T) {
-	plugintest.Kernels(t, func() kernels.Backend { return refbackend.New() }, plugintest.KernelsOptions{})
+	o := plugintest.KernelsOptions{}
+	if testing.Short() {
+		o.Graphs = 3 // which are as concurrent as all of them
+	}
+	plugintest.Kernels(t, func() kernels.Backend { return refbackend.New() }, o)
 }
