@@ -86,20 +86,18 @@ const mostSkipped = 40
 // unskipped runs a step, and again as the ones after it while its gradient overflows the
 // loss scale: a step that is skipped changes nothing but the scale.
 func (s *session) unskipped(one *kernels.Step) (*kernels.Step, *kernels.StepResult) {
-	r := s.run(one)[0]
-	for range mostSkipped {
+	for skipped := 0; ; skipped++ {
+		r := s.run(one)[0]
 		if !r.Skipped {
-			break
+			return one, r
+		}
+		if skipped == mostSkipped {
+			s.c.fail("step %d, the last of %d with one batch, is skipped as all of them are", one.Number, mostSkipped+1)
 		}
 		next := *one
 		next.Number++
 		one = &next
-		r = s.run(one)[0]
 	}
-	if r.Skipped {
-		s.c.fail("step %d, the last of %d with one batch, is skipped as all of them are", one.Number, mostSkipped+1)
-	}
-	return one, r
 }
 
 // differences are a − b, or a where there is no b.

@@ -116,11 +116,9 @@ func NewInput(set *device.Set, s InputSpec) *Input {
 	}
 }
 
-// InputRows is from how many rows on an Input wins.
-const InputRows = plainRows
-
-// Wins reports whether there are kernels, and n rows are enough for them.
-func (p *Input) Wins(n int) bool { return p != nil && n >= InputRows }
+// Wins reports whether there are kernels, and n rows are enough for them: any are where
+// adapters have dropout.
+func (p *Input) Wins(n int) bool { return p != nil && (p.spec.Dropped > 0 || n >= plainRows) }
 
 // downCut and gradientCut are how many blocks lie beside each other, into how many spans
 // columns, or rows, are cut, and how long those are.
@@ -173,19 +171,15 @@ func (m Mask) factor() float32 { return float32(1 / (1 - m.P)) }
 // those so near to 1 that nothing is kept.
 func Masks(p float64) bool { return dropout.Threshold(p) <= math.MaxUint32 }
 
-// Down writes h [n, Rank] = scale·x·Aᵀ.
-func (p *Input) Down(q *device.Queue, n int, h, x, a device.Pointer, scale float32, workspace device.Pointer) {
-	p.runDown(q, n, h, x, a, scale, workspace)
-}
-
-// DroppedDown writes h [n, Rank], each adapter's part being scale·dropout(x)·Aᵀ.
-func (p *Input) DroppedDown(q *device.Queue, n int, h, x, a device.Pointer, scale float32, m Mask, workspace device.Pointer) {
-	p.runDown(q, n, h, x, a, scale*m.factor(), workspace, m.arguments()...)
-}
-
-func (p *Input) runDown(q *device.Queue, n int, h, x, a device.Pointer, scale float32, workspace device.Pointer, mask ...any) {
+// Down writes h [n, Rank] = scale·x·Aᵀ; where adapters have dropout, each one's part is
+// scale·dropout(x)·Aᵀ. The mask is read there alone.
+func (p *Input) Down(q *device.Queue, n int, h, x, a device.Pointer, scale float32, m Mask, workspace device.Pointer) {
 	if n == 0 {
 		return
+	}
+	var mask []any
+	if p.spec.Dropped > 0 {
+		mask, scale = m.arguments(), scale*m.factor()
 	}
 	beside, spans, span := p.downCut(n)
 	p.products(q, beside, spans, span, n, workspace, x, a, mask...)

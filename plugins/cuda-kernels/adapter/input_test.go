@@ -58,7 +58,7 @@ func compareInput(b *devicetest.Bench, kernels *adapter.Input, s adapter.InputSp
 	}
 	workspace := b.Alloc(device.Float32, int(kernels.Workspace(n)/4))
 	h := rowstest.Empty(b, s.Type, n*s.Rank)
-	kernels.Down(b.Queue, n, h.Pointer, x.Pointer, a.Pointer, scale, workspace)
+	kernels.Down(b.Queue, n, h.Pointer, x.Pointer, a.Pointer, scale, adapter.Mask{}, workspace)
 	kernels.Gradient(b.Queue, n, gradient.Pointer, x.Pointer, d.Pointer, workspace)
 	rowstest.Compare(b, name+"h", h, wantH, 1e-3)
 	rowstest.Compare(b, name+"dA", gradient, wantA, 1e-3)
@@ -81,7 +81,7 @@ func compareInput(b *devicetest.Bench, kernels *adapter.Input, s adapter.InputSp
 
 	again := rowstest.Empty(b, s.Type, n*s.Rank)
 	again.Numbers, h.Numbers = make([]float32, n*s.Rank), make([]float32, n*s.Rank)
-	kernels.Down(b.Queue, n, again.Pointer, x.Pointer, a.Pointer, scale, workspace)
+	kernels.Down(b.Queue, n, again.Pointer, x.Pointer, a.Pointer, scale, adapter.Mask{}, workspace)
 	rowstest.Same(b, name+"h, twice", h, again)
 }
 
@@ -147,7 +147,7 @@ func compareDropped(b *devicetest.Bench, kernels *adapter.Input, s adapter.Input
 	}
 	workspace := b.Alloc(device.Float32, int(kernels.Workspace(n)/4))
 	h := rowstest.Empty(b, s.Type, n*s.Rank)
-	kernels.DroppedDown(b.Queue, n, h.Pointer, x.Pointer, a.Pointer, scale, m, workspace)
+	kernels.Down(b.Queue, n, h.Pointer, x.Pointer, a.Pointer, scale, m, workspace)
 	to := dx.Pointer
 	if !wanted {
 		to = 0
@@ -212,14 +212,14 @@ func BenchmarkInput(b *testing.B) {
 		x, a, h := bench.Alloc(device.BFloat16, n*s.Width), bench.Alloc(device.BFloat16, s.Width*s.Rank), bench.Alloc(device.BFloat16, n*s.Rank)
 		gradient, workspace := bench.Alloc(device.Float32, s.Width*s.Rank), bench.Alloc(device.Float32, int(kernels.Workspace(n)/4))
 		bytes, runs := map[string]int64{"down": 1, "gradient": 1}, map[string]func(){
-			"down":     func() { kernels.Down(bench.Queue, n, h, x, a, 1, workspace) },
+			"down":     func() { kernels.Down(bench.Queue, n, h, x, a, 1, adapter.Mask{}, workspace) },
 			"gradient": func() { kernels.Gradient(bench.Queue, n, gradient, x, h, workspace) },
 		}
 		if s.Dropped > 0 {
 			m := adapter.Mask{Sample: bench.UploadInts(make([]int32, n)), Position: bench.UploadInts(make([]int32, n)), Keys: bench.UploadInts(make([]int32, 2*s.Dropped)), P: 0.05}
 			dx := bench.Alloc(device.BFloat16, n*s.Width)
 			bytes, runs = map[string]int64{"dropped down": 1, "dropped gradient": 3}, map[string]func(){
-				"dropped down":     func() { kernels.DroppedDown(bench.Queue, n, h, x, a, 1, m, workspace) },
+				"dropped down":     func() { kernels.Down(bench.Queue, n, h, x, a, 1, m, workspace) },
 				"dropped gradient": func() { kernels.DroppedGradient(bench.Queue, n, gradient, dx, x, a, h, m, workspace) },
 			}
 		}

@@ -79,12 +79,15 @@ func (w *words) rowsOfBatch(b *graph.Batch, rows int, linked, shared bool) {
 	w.column(b.DocStart, rows, func(t int) int32 { return int32(t) })
 	w.column(b.DocEnd, rows, func(t int) int32 { return int32(t + 1) })
 	w.column(b.Sample, rows, constant(-1))
-	shares := make([]float64, rows)
+	var shares []float64
 	if shared {
-		copy(shares, b.Shares())
+		shares = b.Shares()
 	}
 	for _, s := range shares {
 		w.float(float32(s))
+	}
+	for range rows - len(shares) {
+		w.float(0)
 	}
 	first, next := make([]int32, rows), make([]int32, rows)
 	if linked {

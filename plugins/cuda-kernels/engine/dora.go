@@ -232,7 +232,7 @@ func (d *dora) forward(c *call, a *graph.Adapter, y, x operand) {
 		return
 	}
 	dropped := n.dropped(c, x)
-	h := n.downOf(c, a, dropped)
+	h := n.down(c, a, dropped)
 	none, w, u := pair{}, n.weight(c).T(), d.scratch(c)
 	n.combined(c, n.forth, y, pair{x, w}, none, none, false)
 	n.combined(c, n.forth, u, pair{dropped, w}, none, none, false)

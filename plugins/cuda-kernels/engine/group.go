@@ -68,10 +68,7 @@ func (e *Engine) join(steps []*diff.Step) {
 	}
 	for _, n := range e.nodes {
 		if l := linearOf(n); l != nil && l.op.Adapter != nil {
-			e.mask(l)
-			if a := l.op.Adapter; l.trained(a.B) && (l.group == nil || l.group.thin == nil) {
-				l.thin = e.adapterOutput([]int{l.out}, a.Rank)
-			}
+			l.alone()
 		}
 	}
 }
@@ -211,12 +208,8 @@ func (g *group) d(c *call) operand { return g.whole(c, g.e.at(g.e.groupSpan)) }
 // down computes h.
 func (g *group) down(c *call, x operand) {
 	h := g.h(c)
-	if g.dropped > 0 {
-		g.input.DroppedDown(c.q, c.rows, h.at, x.at, g.a().at, g.scale, g.members[0].mask(c), c.lend(g.input.Workspace(c.rows)))
-		return
-	}
 	if g.input.Wins(c.rows) {
-		g.input.Down(c.q, c.rows, h.at, x.at, g.a().at, g.scale, c.lend(g.input.Workspace(c.rows)))
+		g.input.Down(c.q, c.rows, h.at, x.at, g.a().at, g.scale, g.members[0].mask(c), c.lend(g.input.Workspace(c.rows)))
 		return
 	}
 	g.e.multiply(c.q, h, x, g.a().T(), g.scale, false)

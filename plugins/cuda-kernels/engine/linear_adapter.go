@@ -15,7 +15,7 @@ func (n *linearNode) joined(c *call) bool { return n.group != nil && c.kept != 0
 // adapted is h = s·dropout(x)·Aᵀ [rows, rank].
 func (n *linearNode) adapted(c *call, a *graph.Adapter, x operand) operand {
 	if !n.joined(c) {
-		return n.down(c, a, x)
+		return n.down(c, a, n.dropped(c, x))
 	}
 	if n.group.leads(n) {
 		n.group.down(c, x)
@@ -23,34 +23,23 @@ func (n *linearNode) adapted(c *call, a *graph.Adapter, x operand) operand {
 	return n.group.part(n, n.group.h(c))
 }
 
-// down is h = s·dropout(x)·Aᵀ [rows, rank], where it is kept or in scratch memory.
-func (n *linearNode) down(c *call, a *graph.Adapter, x operand) operand {
-	if !n.drops(c) || !n.masks() {
-		return n.downOf(c, a, n.dropped(c, x))
-	}
-	h := n.placeOfH(c, a)
-	n.masked.DroppedDown(c.q, c.rows, h.at, x.at, n.parameter(a.A).at, float32(a.Scaling()), n.mask(c), c.lend(n.masked.Workspace(c.rows)))
-	return h
-}
-
-// downOf is h = s·input·Aᵀ of an input without dropout, or after it.
-func (n *linearNode) downOf(c *call, a *graph.Adapter, input operand) operand {
-	h := n.placeOfH(c, a)
-	if n.input.Wins(c.rows) {
-		n.input.Down(c.q, c.rows, h.at, input.at, n.parameter(a.A).at, float32(a.Scaling()), c.lend(n.input.Workspace(c.rows)))
-		return h
-	}
-	n.e.multiply(c.q, h, input, n.parameter(a.A).T(), float32(a.Scaling()), false)
-	return h
-}
-
-// placeOfH is where h goes.
-func (n *linearNode) placeOfH(c *call, a *graph.Adapter) operand {
+// down is h = s·input·Aᵀ [rows, rank] of what dropped gives, where it is kept or in scratch
+// memory.
+func (n *linearNode) down(c *call, a *graph.Adapter, input operand) operand {
 	at := c.kept
 	if at == 0 {
 		at = c.take(int64(c.rows) * int64(a.Rank) * n.e.act.Size())
 	}
-	return n.activations(c, at, n.e.act, a.Rank)
+	h, kernels := n.activations(c, at, n.e.act, a.Rank), n.input
+	if n.drops(c) && n.masks() {
+		kernels = n.masked
+	}
+	if kernels.Wins(c.rows) {
+		kernels.Down(c.q, c.rows, h.at, input.at, n.parameter(a.A).at, float32(a.Scaling()), n.mask(c), c.lend(kernels.Workspace(c.rows)))
+		return h
+	}
+	n.e.multiply(c.q, h, input, n.parameter(a.A).T(), float32(a.Scaling()), false)
+	return h
 }
 
 // keptOrAgain is h as the forward pass kept it, or computed again.
@@ -59,7 +48,7 @@ func (n *linearNode) keptOrAgain(c *call, a *graph.Adapter, input operand) opera
 	case n.joined(c):
 		return n.group.part(n, n.group.h(c))
 	case c.kept == 0:
-		return n.downOf(c, a, input)
+		return n.down(c, a, input)
 	}
 	return n.activations(c, c.kept, n.e.act, a.Rank)
 }
@@ -67,26 +56,34 @@ func (n *linearNode) keptOrAgain(c *call, a *graph.Adapter, input operand) opera
 // masks reports whether kernels drop elements of the adapter's input as they read it.
 func (n *linearNode) masks() bool { return n.masked != nil || n.group != nil && n.group.dropped > 0 }
 
-// mask is what is dropped of its input, and of those of the linears it leads.
+// mask is what is dropped of its input, and of those of the linears it leads; nothing where it
+// has no dropout.
 func (n *linearNode) mask(c *call) adapter.Mask {
+	if n.drop == nil {
+		return adapter.Mask{}
+	}
 	return adapter.Mask{Sample: c.batch.sample, Position: c.batch.position, Keys: n.e.keyAt(n.key), P: n.op.Adapter.Dropout}
 }
 
-// mask asks for the kernels of a linear alone whose adapter has dropout.
-func (e *Engine) mask(n *linearNode) {
+// alone asks for the kernels that the linear's adapter needs beside those of a group, in
+// training.
+func (n *linearNode) alone() {
 	a := n.op.Adapter
-	if n.drop == nil || n.group != nil || n.dora != nil || !n.trained(a.A) || !adapter.Masks(a.Dropout) {
-		return
+	if n.drop != nil && n.group == nil && n.dora == nil && n.trained(a.A) && adapter.Masks(a.Dropout) {
+		n.masked = n.e.adapterInput(n.in, a.Rank, 1)
 	}
-	n.masked = e.adapterInput(n.in, a.Rank, 1)
+	if n.trained(a.B) && (n.group == nil || n.group.thin == nil) {
+		n.thin = n.e.adapterOutput([]int{n.out}, a.Rank)
+	}
 }
 
 // drops reports whether dropout is on.
 func (n *linearNode) drops(c *call) bool { return c.training && n.drop != nil }
 
-// dropped is the adapter's input: x, or dropout(x) in scratch memory.
+// dropped is the adapter's input: x, or dropout(x) in scratch memory unless kernels drop what
+// they read.
 func (n *linearNode) dropped(c *call, x operand) operand {
-	if !n.drops(c) {
+	if !n.drops(c) || n.masks() {
 		return x
 	}
 	y := x
@@ -136,25 +133,19 @@ func (n *linearNode) ofInput(c *call, a *graph.Adapter, input, d operand) {
 // the rest is added.
 func (n *linearNode) adapter(c *call, a *graph.Adapter, x, dy operand) (d operand, adds bool) {
 	e := n.e
-	d = n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
-	var h operand
-	if n.masks() {
-		if n.trained(a.B) {
-			if h = n.activations(c, c.kept, e.act, a.Rank); c.kept == 0 {
-				h = n.down(c, a, x)
-			}
-		}
-		n.ofOutput(c, a, d, dy, h)
-		return d, c.accumulate[0]
-	}
 	input := x
 	if n.trained(a.A) || n.trained(a.B) && c.kept == 0 {
 		input = n.dropped(c, x)
 	}
+	d = n.activations(c, c.take(int64(c.rows)*int64(a.Rank)*e.act.Size()), e.act, a.Rank)
+	var h operand
 	if n.trained(a.B) {
 		h = n.keptOrAgain(c, a, input)
 	}
 	n.ofOutput(c, a, d, dy, h)
+	if n.masks() {
+		return d, c.accumulate[0]
+	}
 	if n.trained(a.A) {
 		n.ofInput(c, a, input, d)
 	}

@@ -323,10 +323,12 @@ func (n *linearNode) backward(c *call) {
 // aloneBackward is the gradients of x and of the adapter's matrices.
 func (n *linearNode) aloneBackward(c *call, x, dy operand) {
 	a, adds := diff.Active(n.op, c.adapter), c.accumulate[0]
+	var d operand
 	var small, start pair
 	if a != nil {
-		small.left, adds = n.adapter(c, a, x, dy)
-		small.right = n.parameter(a.A)
+		if d, adds = n.adapter(c, a, x, dy); !n.masks() {
+			small = pair{d, n.parameter(a.A)}
+		}
 		if c.dIn[0] != 0 {
 			start = n.startBackward(c, a, dy)
 		}
@@ -339,15 +341,11 @@ func (n *linearNode) aloneBackward(c *call, x, dy operand) {
 	}
 	dx := n.activations(c, c.dIn[0], n.e.act, n.in)
 	if dx.at != 0 {
-		if n.masks() {
-			n.combined(c, n.back, dx, pair{dy, n.weight(c)}, pair{}, start, adds)
-			n.e.clock.lap(n.family() + familyBackward)
-		} else {
-			n.combined(c, n.back, dx, pair{dy, n.weight(c)}, small, start, adds)
-		}
+		n.combined(c, n.back, dx, pair{dy, n.weight(c)}, small, start, adds)
 	}
 	if a != nil && n.masks() {
-		n.masked.DroppedGradient(c.q, c.rows, n.e.gradient(a.A), dx.at, x.at, n.parameter(a.A).at, small.left.at, n.mask(c), c.lend(n.masked.Workspace(c.rows)))
+		n.e.clock.lap(n.family() + familyBackward)
+		n.masked.DroppedGradient(c.q, c.rows, n.e.gradient(a.A), dx.at, x.at, n.parameter(a.A).at, d.at, n.mask(c), c.lend(n.masked.Workspace(c.rows)))
 		n.e.clock.lap(familyAdapter + familyBackward)
 	}
 	if own != nil {

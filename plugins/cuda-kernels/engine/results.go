@@ -10,8 +10,8 @@ import (
 )
 
 // results is what steps leave for the host: the optimizer's state, the step's loss, its
-// balancing losses and the losses of its micro-batches. A ring of pinned copies lets the host read a step's
-// while the next one runs.
+// balancing losses and the losses of its micro-batches. A ring of pinned copies lets the
+// host read a step's while the next one runs.
 type results struct {
 	copies []resultsCopy
 	at     int

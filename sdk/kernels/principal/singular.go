@@ -11,7 +11,7 @@ import (
 // vectors, one behind the other.
 type decomposition struct {
 	values      []float64
-	left, right []float64 // [n, n]
+	left, right []float64 // [n, n], where they are asked for
 }
 
 // nothing is what a singular value may be of the largest, for each of n, and yet be
@@ -21,10 +21,9 @@ const nothing = 1e-15
 // singular decomposes a matrix, with its vectors where they are asked for. Of one that has
 // numbers that are not finite all values are NaN.
 func singular(a []float64, n int, vectors bool) decomposition {
-	d := decomposition{values: make([]float64, n), left: make([]float64, n*n), right: make([]float64, n*n)}
-	kind := mat.SVDNone
+	d, kind := decomposition{values: make([]float64, n)}, mat.SVDNone
 	if vectors {
-		kind = mat.SVDFull
+		d.left, d.right, kind = make([]float64, n*n), make([]float64, n*n), mat.SVDFull
 	}
 	var svd mat.SVD
 	if slices.ContainsFunc(a, func(x float64) bool { return x-x != 0 }) || !svd.Factorize(mat.NewDense(n, n, slices.Clone(a)), kind) {
